@@ -1,0 +1,130 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * ksocket: Berkeley sockets for kernel modules
+ *
+ * Every call returns 0 or a negative errno, may be made from process context
+ * only, and may sleep, unless its description says otherwise. The descriptions
+ * stand beside the definitions, in ksocket/core/.
+ *
+ * A handle that is NULL, closed, or whose network namespace went away is
+ * answered with -ENOTSOCK, -ENOTSOCK and -ENETDOWN.
+ */
+#ifndef _KSOCKET_KSOCKET_H
+#define _KSOCKET_KSOCKET_H
+
+#include <linux/module.h>
+#include <linux/net.h>
+#include <linux/socket.h>
+#include <linux/types.h>
+
+/* The kernel's headers name the two layouts only; these are the portable one. */
+#ifndef SO_RCVTIMEO
+#define SO_RCVTIMEO	SO_RCVTIMEO_NEW
+#endif
+#ifndef SO_SNDTIMEO
+#define SO_SNDTIMEO	SO_SNDTIMEO_NEW
+#endif
+
+struct ksocket;
+struct net;
+
+typedef struct ksocket *ksocket_t;
+typedef unsigned int socklen_t;
+
+/**
+ * enum ksock_flags - how a socket is created, for ksock_socket_net()
+ * @KSOCK_NOPIN: the socket does not keep its network namespace alive; when the
+ *	namespace goes, the socket is aborted and its calls return -ENETDOWN
+ * @KSOCK_NOIO: allocations for this socket, and in every call on it, start no
+ *	I/O (for a consumer below the block layer)
+ * @KSOCK_NOFS: likewise, call into no file system
+ * @KSOCK_ATOMIC: allocations for this socket's packets never sleep
+ * @KSOCK_NOINTR: signals do not interrupt the calls on this socket
+ *
+ * An accepted socket has the flags of its listener.
+ */
+enum ksock_flags {
+	KSOCK_NOPIN	= 1 << 0,
+	KSOCK_NOIO	= 1 << 1,
+	KSOCK_NOFS	= 1 << 2,
+	KSOCK_ATOMIC	= 1 << 3,
+	KSOCK_NOINTR	= 1 << 4,
+};
+
+int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
+		   struct net *net, unsigned int flags, struct module *owner);
+
+/**
+ * ksock_socket_net() - create a socket in a network namespace
+ * @s: where the handle is stored; NULL is stored on error
+ * @domain: address family, AF_*
+ * @type: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or SOCK_RAW
+ * @protocol: protocol within the family, 0 for its default
+ * @net: network namespace
+ * @flags: &enum ksock_flags, or 0
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, or -EINVAL for unknown @flags, -EFAULT for a NULL @s or @net,
+ * -EAFNOSUPPORT, -EPROTONOSUPPORT, -ESOCKTNOSUPPORT, -ENETDOWN when @net is
+ * going away, -ENOMEM, and what else the family says.
+ */
+static inline int ksock_socket_net(ksocket_t *s, int domain, int type,
+				   int protocol, struct net *net,
+				   unsigned int flags)
+{
+	return __ksock_socket(s, domain, type, protocol, net, flags,
+			      THIS_MODULE);
+}
+
+struct net *ksock_current_net(void);
+
+/**
+ * ksock_socket() - create a socket in the caller's network namespace
+ * @s: where the handle is stored; NULL is stored on error
+ * @domain: address family, AF_*
+ * @type: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or SOCK_RAW
+ * @protocol: protocol within the family, 0 for its default
+ *
+ * The socket keeps its network namespace alive until it is closed. A kernel
+ * thread's namespace is the initial one.
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_socket_net().
+ */
+static inline int ksock_socket(ksocket_t *s, int domain, int type, int protocol)
+{
+	return ksock_socket_net(s, domain, type, protocol, ksock_current_net(),
+				0);
+}
+
+void ksock_hold(ksocket_t s);
+void ksock_rele(ksocket_t s);
+int ksock_close(ksocket_t s);
+
+int ksock_bind(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen);
+int ksock_listen(ksocket_t s, int backlog);
+int ksock_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
+		 socklen_t *addrlen);
+int ksock_connect(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen);
+int ksock_shutdown(ksocket_t s, int how);
+int ksock_getpeername(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen);
+int ksock_getsockname(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen);
+
+int ksock_send(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *sent);
+int ksock_sendto(ksocket_t s, void *msg, size_t msgsize, int flags,
+		 const struct sockaddr *addr, socklen_t addrlen, size_t *sent);
+int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent);
+int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags,
+	       size_t *recvd);
+int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
+		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd);
+int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd);
+__poll_t ksock_poll(ksocket_t s);
+
+int ksock_setsockopt(ksocket_t s, int level, int optname, const void *optval,
+		     int optlen);
+int ksock_getsockopt(ksocket_t s, int level, int optname, void *optval,
+		     int *optlen);
+int ksock_ioctl(ksocket_t s, int cmd, intptr_t arg);
+
+#endif /* _KSOCKET_KSOCKET_H */
