@@ -1,0 +1,49 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Plain `make`: modules for the running kernel, KDIR=, or Debian's newest."""
+
+import os
+import re
+from pathlib import Path
+
+from . import kernels, modules, packages
+from .errors import LabError
+from .kernels import Kernel
+from .process import run
+
+
+def choose(kdir: str, arch: str) -> Kernel:
+    """The kernel to build for."""
+    if kdir:
+        return _tree(Path(kdir).resolve(), arch)
+    release = os.uname().release
+    here = Path("/lib/modules") / release / "build"
+    if here.exists():
+        return _tree(here, arch)
+    packages.ensure(packages.TOOLS)
+    print(f"no headers for the running kernel {release}: building for Debian's 6.12")
+    return kernels.get("deb6.12")
+
+
+def _tree(kdir: Path, arch: str) -> Kernel:
+    release = kdir / "include/config/kernel.release"
+    if not release.exists():
+        raise LabError(f"KDIR={kdir}: no prepared kernel tree: {release} is missing")
+    name = release.read_text(encoding="utf-8").strip()
+    plain = re.sub(r"[^\w.+-]", "-", name) + (f"-{arch}" if arch else "")
+    return Kernel(name=plain, release=name, image=None, headers=kdir,
+                  make=(f"ARCH={arch}",) if arch else ())
+
+
+def build(kdir: str = "", arch: str = "") -> Path:
+    kernel = choose(kdir, arch)
+    root = modules.build(kernel)
+    for path in modules.built(root):
+        print(f"  {os.path.relpath(path)}")
+    return root
+
+
+def install(kdir: str = "", arch: str = ""):
+    """modules_install of what build made; INSTALL_MOD_PATH works as usual."""
+    kernel = choose(kdir, arch)
+    root = modules.build(kernel)
+    print(run([*modules.make_args(kernel, root), "modules_install"], timeout=300))

@@ -1,0 +1,53 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Counts tests, keeps what failed, prints the last line."""
+
+from dataclasses import dataclass, field
+
+
+@dataclass
+class Report:
+    """The results of one stage, or of all of them."""
+
+    name: str
+    good: list = field(default_factory=list)
+    bad: list = field(default_factory=list)         # (test, text)
+    skips: list = field(default_factory=list)       # (test, reason)
+
+    def passed(self, test: str):
+        self.good.append(f"{self.name}: {test}")
+
+    def failed(self, test: str, text: str = ""):
+        self.bad.append((f"{self.name}: {test}", text))
+
+    def skipped(self, test: str, why: str = ""):
+        self.skips.append((f"{self.name}: {test}", why))
+
+    def add(self, test: str, outcome: str, text: str = ""):
+        if outcome == "passed":
+            self.passed(test)
+        elif outcome == "skipped":
+            self.skipped(test, text)
+        else:
+            self.failed(test, text)
+
+    def merge(self, other: "Report"):
+        self.good += other.good
+        self.bad += other.bad
+        self.skips += other.skips
+
+    def ok(self) -> bool:
+        """Nothing failed, and something ran."""
+        return bool(self.good) and not self.bad
+
+    def count(self) -> str:
+        return f"{len(self.good)} passed, {len(self.bad)} failed"
+
+    def show(self, say=print):
+        """All failures, then the skips, then the count as the last line."""
+        for test, text in self.bad:
+            say(f"\nFAILED {test}")
+            for line in text.rstrip().splitlines():
+                say(f"    {line}")
+        for test, why in self.skips:
+            say(f"skipped {test}: {why}")
+        say(f"\n{self.count()}")

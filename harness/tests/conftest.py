@@ -1,0 +1,94 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What every test in the guest has: the modules, and a watch on the log."""
+
+import errno
+import json
+import os
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from lab import scan
+
+BUILD = Path(os.environ["KSOCKET_BUILD"])
+RESULTS = os.environ.get("KSOCKET_RESULTS")
+MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
+
+
+class KernelLog:
+    """Reads /dev/kmsg from where it was opened."""
+
+    def __init__(self):
+        self.file = os.open("/dev/kmsg", os.O_RDONLY | os.O_NONBLOCK)
+        os.lseek(self.file, 0, os.SEEK_END)
+
+    def new(self) -> str:
+        """What was logged since the last call, without the records' headers."""
+        out = []
+        while True:
+            try:
+                record = os.read(self.file, 8192).decode(errors="replace")
+            except BlockingIOError:
+                return "\n".join(out)
+            except OSError as error:
+                if error.errno == errno.EPIPE:      # the ring went round
+                    continue
+                raise
+            out.append(record.partition(";")[2].split("\n")[0])
+
+
+KLOG = KernelLog()
+
+
+@pytest.fixture(autouse=True)
+def kernel_log():
+    """Fail the test in which the kernel complained."""
+    KLOG.new()
+    yield
+    found = scan.findings(KLOG.new())
+    if found:
+        pytest.fail("the kernel complained during this test:\n" + found[0].excerpt,
+                    pytrace=False)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded():
+    """The project's modules, loaded once for all tests.
+
+    They are not removed here: the laboratory does that after the last test,
+    and counts it.
+    """
+    for name in MODULES:
+        path = BUILD / name
+        if path.exists():
+            subprocess.run(["insmod", str(path)], check=True, timeout=60)
+
+
+# --- results, test by test, so that a guest that dies loses none silently
+
+def _note(**entry):
+    if RESULTS:
+        with open(RESULTS, "a", encoding="utf-8") as out:
+            out.write(json.dumps(entry) + "\n")
+            out.flush()
+
+
+def pytest_collection_finish(session):
+    _note(collected=[item.nodeid for item in session.items])
+
+
+def pytest_runtest_logreport(report):
+    """A test passes once its teardown did; the first other outcome wins."""
+    if report.failed:
+        _note(test=report.nodeid, outcome="failed", text=report.longreprtext)
+        FAILED.add(report.nodeid)
+    elif report.skipped:
+        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
+        _note(test=report.nodeid, outcome="skipped", text=reason)
+        FAILED.add(report.nodeid)
+    elif report.when == "teardown" and report.nodeid not in FAILED:
+        _note(test=report.nodeid, outcome="passed")
+
+
+FAILED = set()
