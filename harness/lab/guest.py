@@ -25,7 +25,7 @@ LINES_OF_LOG = 20
 # An oops is a panic: what follows it can't be trusted. A warning is not; the
 # log's scan finds it.
 COMMAND_LINE = ("panic=-1 oops=panic loglevel=7 printk.devkmsg=on net.ifnames=0 "
-                "mitigations=off nokaslr rdinit=/init sysctl.kernel.hung_task_panic=0")
+                "mitigations=off nokaslr rdinit=/init dummy.numdummies=0")
 
 
 @dataclass
@@ -149,8 +149,10 @@ class Guest:
             return ["-virtfs", f"local,path={path},mount_tag={tag},id={tag},"
                                f"security_model=none,multidevs=remap{more}"]
 
-        line = f"console=ttyS0 acpi=off reboot=t,force {self._arguments()}"
-        argv = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand", "-smp", "2",
+        # Without ACPI the firmware's table lists sockets, not cores. The time stamp
+        # counter is emulated, so it is steady whatever the kernel thinks of it.
+        line = f"console=ttyS0 acpi=off tsc=reliable reboot=t,force {self._arguments()}"
+        argv = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand", "-smp", "2,sockets=2",
                 "-m", self.memory, "-nodefaults", "-no-user-config", "-no-reboot",
                 "-display", "none", "-kernel", self.kernel.image,
                 "-initrd", initramfs.get(self.kernel), "-append", line,

@@ -1,0 +1,145 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Our own kernels: Debian's source with everything on that looks for mistakes.
+
+debug is for QEMU (x86, two CPUs); uml is user-mode Linux (one CPU, quick).
+Each is built once, and kept by the source's version and its configuration.
+"""
+
+import hashlib
+import os
+import re
+import subprocess
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from . import packages, process
+from .errors import LabError
+from .kernels import Kernel
+from .paths import CONFIG, LOGS, cache, filled, plain
+from .process import run
+
+SOURCE = "linux-source-6.12"
+BUDGET = 3000       # seconds, on a machine that has other things to do as well
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How one of our kernels is made."""
+
+    arch: str
+    fragments: tuple
+    target: str     # what make builds
+    image: str      # what is booted
+
+
+RECIPES = {
+    "debug": Recipe("x86_64", ("common", "x86"), "vmlinux", "vmlinux"),
+    "uml": Recipe("um", ("common", "uml"), "linux", "linux"),
+}
+
+
+def source(say=print) -> Path:
+    """Debian's newest 6.12 source, unpacked."""
+    if not packages.lists_present():
+        packages.update(say)
+    version = packages.record(SOURCE).get("Version")
+    if not version:
+        raise LabError(f"apt knows no {SOURCE}")
+    root = cache() / "source" / plain(version)
+    with filled(root) as todo:
+        if todo:
+            say(f"fetching {SOURCE} {version}")
+            packages.unpack(packages.download(SOURCE, version, todo), todo)
+            tarball = todo / "usr/src" / f"{SOURCE}.tar.xz"
+            run(["tar", "-C", todo, "-xf", tarball], timeout=900)
+            tarball.unlink()
+    return root / SOURCE
+
+
+def merged(recipe: Recipe) -> str:
+    return "".join((CONFIG / f"{name}.config").read_text(encoding="utf-8")
+                   for name in recipe.fragments)
+
+
+def get(name: str, say=print) -> Kernel:
+    """Our kernel, built when it isn't in the cache yet."""
+    recipe = RECIPES[name]
+    tree = source(say)
+    config = merged(recipe)
+    digest = hashlib.sha256(config.encode()).hexdigest()[:12]
+    root = cache() / "kernels" / f"{name}-{tree.parent.name}-{digest}"
+    with filled(root, keep=True) as todo:
+        if todo:
+            _build(name, recipe, tree, todo, config, say)
+    release = (root / "include/config/kernel.release").read_text(encoding="utf-8").strip()
+    return Kernel(name=name, release=release, image=root / recipe.image, headers=root,
+                  make=(f"ARCH={recipe.arch}", "CC=gcc-12"), debug=True)
+
+
+def _build(name, recipe, tree, root, config, say):
+    log = LOGS / f"kernel-{name}.log"
+    log.parent.mkdir(parents=True, exist_ok=True)
+    make = ["make", "-C", tree, f"O={root}", f"ARCH={recipe.arch}", "LOCALVERSION=",
+            "CC=ccache gcc-12", "HOSTCC=ccache gcc-12"]
+    (root / "fragment").write_text(config, encoding="utf-8")
+    run([*make, "allnoconfig"], log=log, timeout=300, what=f"configuring the {name} kernel",
+        env=dict(os.environ, KCONFIG_ALLCONFIG=str(root / "fragment")))
+    verify(config, (root / ".config").read_text(encoding="utf-8"), name)
+    say(f"building the {name} kernel, once (log: {log})")
+    _compile([*make, f"-j{os.cpu_count() + 1}", recipe.target, "modules"], log, name, say)
+    _prune(root)
+
+
+def verify(fragment: str, config: str, name: str):
+    """Every line of the fragment must have survived the dependencies."""
+    have = dict(re.findall(r"^(CONFIG_\w+)=(.*)$", config, re.M))
+    lost = []
+    for symbol, value in re.findall(r"^(CONFIG_\w+)=(.*)$", fragment, re.M):
+        if have.get(symbol, "n") != value:
+            lost.append(f"{symbol}={value} (it is {have.get(symbol, 'n')})")
+    if lost:
+        raise LabError(f"the {name} kernel's configuration dropped: " + ", ".join(lost))
+
+
+def _compile(argv, log: Path, name: str, say):
+    """Build at low priority; a line of progress now and then."""
+    ccache = str(cache() / "ccache")
+    env = dict(os.environ, CCACHE_DIR=ccache, CCACHE_MAXSIZE="4G")
+    began = time.monotonic()
+    with open(log, "wb") as out:
+        child = process.start(["nice", "-n", "15", *argv], stdin=subprocess.DEVNULL,
+                              stdout=out, stderr=subprocess.STDOUT, env=env)
+        try:
+            while child.poll() is None:
+                _wait(child, 30)
+                spent = time.monotonic() - began
+                if spent > BUDGET:
+                    raise LabError(f"the {name} kernel did not build within {BUDGET} s "
+                                   f"(log: {log})")
+                done = log.read_bytes().count(b"\n")
+                say(f"  {name} kernel: {done} steps in {spent:.0f} s")
+        finally:
+            process.stop(child)
+    if child.returncode:
+        errors = [line for line in log.read_text(encoding="utf-8", errors="replace").splitlines()
+                  if "error" in line.lower() or "***" in line]
+        raise LabError(f"the {name} kernel did not build (log: {log})\n"
+                       + "\n".join(errors[:10]))
+
+
+def _wait(child, seconds: float):
+    try:
+        child.wait(seconds)
+    except subprocess.TimeoutExpired:
+        pass
+
+
+def _prune(root: Path):
+    """Keep what boots and what modules are built against."""
+    for path in list(root.rglob("*")):
+        inside = path.relative_to(root).parts
+        if inside[0] in ("scripts", "tools"):
+            continue
+        if path.is_file() and (path.suffix in (".o", ".a") or path.name.endswith(".cmd")):
+            path.unlink()
