@@ -30,6 +30,8 @@ struct net;
 
 typedef struct ksocket *ksocket_t;
 typedef unsigned int socklen_t;
+/* As linux/types.h has it since 6.2. */
+typedef long intptr_t;
 
 /**
  * enum ksock_flags - how a socket is created, for ksock_socket_net()

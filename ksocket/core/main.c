@@ -1,16 +1,96 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * ksocket: sockets for kernel modules
+ * ksocket: Berkeley sockets for kernel modules
+ *
+ * sock.c	handles and their lifetime
+ * name.c	addresses, bind
+ * conn.c	listen, accept, connect, shutdown
+ * io.c		send, receive, poll
+ * slice.c	sleeping where the family would sleep on the peer's queue
+ * opt.c	socket options
+ * ioctl.c	ioctls
+ * errno.c	what the family said, as the caller should hear it
+ * stats.c	/proc/net/ksocket
  */
 #include <linux/module.h>
+#include <net/net_namespace.h>
+
+#include "core.h"
+
+static int __net_init ksock_net_init(struct net *net)
+{
+	return ksock_stats_init(net);
+}
+
+static void __net_exit ksock_net_exit(struct net *net)
+{
+	ksock_stats_exit(net);
+}
+
+/*
+ * A subsystem for what must be there as long as a consumer's own subsystem is,
+ * a device for what must happen first: devices leave a namespace before
+ * subsystems do, so that resets can still be sent.
+ */
+static struct pernet_operations ksock_net_ops = {
+	.init	= ksock_net_init,
+	.exit	= ksock_net_exit,
+};
+
+static struct pernet_operations ksock_net_down_ops = {
+	.exit	= ksock_net_down,
+};
+
+/*
+ * Called after the module's own exit: whatever it left open would call into
+ * memory that is about to be freed.
+ */
+static int ksock_module_event(struct notifier_block *nb, unsigned long event,
+			      void *data)
+{
+	struct module *mod = data;
+	unsigned int n;
+
+	if (event != MODULE_STATE_GOING)
+		return NOTIFY_DONE;
+	n = ksock_reap(mod);
+	if (n)
+		pr_warn("module %s left %u sockets open, which were reset: call ksock_close() in its exit\n",
+			mod->name, n);
+	return NOTIFY_OK;
+}
+
+static struct notifier_block ksock_module_nb = {
+	.notifier_call = ksock_module_event,
+};
 
 static int __init ksocket_init(void)
 {
+	int err;
+
+	err = register_pernet_subsys(&ksock_net_ops);
+	if (err)
+		return err;
+	err = register_pernet_device(&ksock_net_down_ops);
+	if (err)
+		goto subsys;
+	err = register_module_notifier(&ksock_module_nb);
+	if (err)
+		goto device;
 	return 0;
+
+device:
+	unregister_pernet_device(&ksock_net_down_ops);
+subsys:
+	unregister_pernet_subsys(&ksock_net_ops);
+	return err;
 }
 
 static void __exit ksocket_exit(void)
 {
+	unregister_module_notifier(&ksock_module_nb);
+	unregister_pernet_device(&ksock_net_down_ops);
+	unregister_pernet_subsys(&ksock_net_ops);
 }
 
 module_init(ksocket_init);

@@ -1,0 +1,131 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What the files of ksocket.ko share, by the file that defines it
+ */
+#ifndef _KSOCKET_CORE_H
+#define _KSOCKET_CORE_H
+
+#include <linux/completion.h>
+#include <linux/net.h>
+#include <linux/refcount.h>
+#include <linux/sched/mm.h>
+#include <linux/signal.h>
+#include <net/sock.h>
+#include <ksocket/ksocket.h>
+
+#define KSOCK_FLAGS	(KSOCK_NOPIN | KSOCK_NOIO | KSOCK_NOFS | KSOCK_ATOMIC | \
+			 KSOCK_NOINTR)
+/* Flags that put the whole call under a scope, see ksock_enter(). */
+#define KSOCK_SCOPED	(KSOCK_NOIO | KSOCK_NOFS | KSOCK_NOINTR)
+
+/* Added to ksocket.calls when the gate is shut: the count is negative then. */
+#define KSOCK_SHUT	INT_MIN
+
+/**
+ * struct ksocket - a socket of a kernel module
+ * @sock: what the handle stands for; only to be used between ksock_enter() and
+ *	ksock_leave(), or by the one who shut the gate. Under ksock_list_lock it
+ *	is NULL as soon as the release has begun
+ * @calls: calls under way; KSOCK_SHUT is added when no more may enter
+ * @gone: 0, or the errno of every call to come; the first to set it has claimed
+ *	the release
+ * @flags: &enum ksock_flags
+ * @nonblock: FIONBIO was set
+ * @refs: who may still name the handle: its creator until ksock_close(), and
+ *	everyone who called ksock_hold()
+ * @rx_bytes: bytes received
+ * @tx_bytes: bytes sent
+ * @drained: completed by the last call that leaves after the gate was shut
+ * @released: completed when @sock is no more
+ * @owner: the module that created it
+ * @net: its network namespace, pinned by @sock's sock unless KSOCK_NOPIN; NULL
+ *	once it may go
+ * @node: on ksock_list, until it is closed
+ */
+struct ksocket {
+	struct socket		*sock;
+	atomic_t		calls;
+	int			gone;
+	unsigned int		flags;
+	bool			nonblock;
+	refcount_t		refs;
+	atomic64_t		rx_bytes;
+	atomic64_t		tx_bytes;
+	struct completion	drained;
+	struct completion	released;
+	struct module		*owner;
+	struct net		*net;
+	struct list_head	node;
+};
+
+/**
+ * struct ksock_call - what a call under way has to undo when it leaves
+ * @reclaim: memalloc flags to restore
+ * @signals: signal mask to restore
+ */
+struct ksock_call {
+	unsigned int	reclaim;
+	sigset_t	signals;
+};
+
+/* sock.c: handles and their lifetime */
+extern struct list_head ksock_list;
+extern spinlock_t ksock_list_lock;
+
+struct ksocket *ksock_alloc(unsigned int flags, struct module *owner);
+void ksock_publish(struct ksocket *s, struct socket *sock);
+void ksock_net_down(struct net *net);
+unsigned int ksock_reap(struct module *owner);
+void ksock_scope_begin(struct ksocket *s, struct ksock_call *call);
+void ksock_scope_end(struct ksocket *s, struct ksock_call *call);
+
+/**
+ * ksock_enter() - begin a call on a handle
+ * @s: handle, or NULL
+ * @call: filled for ksock_leave()
+ *
+ * Until ksock_leave(), the socket behind the handle stays. A counter that is
+ * negative is never touched, so that exactly one caller brings it down to
+ * KSOCK_SHUT, and the handle can't be freed below a caller that leaves.
+ *
+ * Return: 0, -ENOTSOCK when @s is NULL or closed, -ENETDOWN when its network
+ * namespace went away.
+ */
+static inline int ksock_enter(struct ksocket *s, struct ksock_call *call)
+{
+	if (unlikely(!s))
+		return -ENOTSOCK;
+	if (unlikely(!atomic_inc_unless_negative(&s->calls)))
+		return READ_ONCE(s->gone);
+	if (unlikely(s->flags & KSOCK_SCOPED))
+		ksock_scope_begin(s, call);
+	return 0;
+}
+
+static inline void ksock_leave(struct ksocket *s, struct ksock_call *call)
+{
+	if (unlikely(s->flags & KSOCK_SCOPED))
+		ksock_scope_end(s, call);
+	if (unlikely(atomic_dec_return(&s->calls) == KSOCK_SHUT))
+		complete(&s->drained);
+}
+
+/* errno.c: what the family said, as the caller should hear it */
+int ksock_plain_errno(int err);
+int ksock_errno(const struct ksocket *s, int err);
+bool ksock_retry(const struct ksocket *s, int err);
+
+/* name.c: addresses in and out */
+int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
+		   socklen_t addrlen);
+void ksock_put_addr(const struct sockaddr_storage *from, int len,
+		    struct sockaddr *addr, socklen_t *addrlen);
+
+/* slice.c: sleeping where the family would sleep on the peer's queue */
+bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
+
+/* stats.c: /proc/net/ksocket */
+int ksock_stats_init(struct net *net);
+void ksock_stats_exit(struct net *net);
+
+#endif /* _KSOCKET_CORE_H */

@@ -1,0 +1,495 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Sending and receiving
+ *
+ * Every call ends in ksock_do_send() or ksock_do_recv(). The family reports
+ * either a count or an error, and keeps an error that comes after a partial
+ * transfer for the next call: so do we. A caller who does not ask for the count
+ * gets all or an error.
+ */
+#include <linux/uio.h>
+
+#include "core.h"
+
+#define KSOCK_SEND_FLAGS	(MSG_OOB | MSG_DONTROUTE | MSG_DONTWAIT | \
+				 MSG_EOR | MSG_CONFIRM | MSG_NOSIGNAL | \
+				 MSG_MORE | MSG_FASTOPEN)
+#define KSOCK_RECV_FLAGS	(MSG_OOB | MSG_PEEK | MSG_DONTWAIT | \
+				 MSG_TRUNC | MSG_WAITALL | MSG_NOSIGNAL | \
+				 MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
+
+static bool ksock_is_stream(const struct ksocket *s)
+{
+	return s->sock->sk->sk_type == SOCK_STREAM;
+}
+
+static bool ksock_blocks(const struct ksocket *s, int flags)
+{
+	return !(flags & MSG_DONTWAIT) && !READ_ONCE(s->nonblock);
+}
+
+/* AF_UNIX messages wait on the peer's queue, see slice.c. */
+static bool ksock_send_slices(const struct sock *sk)
+{
+	return sk->sk_family == AF_UNIX && sk->sk_type != SOCK_STREAM;
+}
+
+static int ksock_send_sliced(struct ksocket *s, struct msghdr *msg)
+{
+	long timeo = sock_sndtimeo(s->sock->sk, msg->msg_flags & MSG_DONTWAIT);
+	struct iov_iter data = msg->msg_iter;
+	unsigned int flags = msg->msg_flags;
+	int ret;
+
+	do {
+		/* A send that failed has consumed the iterator all the same. */
+		msg->msg_iter = data;
+		msg->msg_flags = flags | MSG_DONTWAIT;
+		ret = sock_sendmsg(s->sock, msg);
+	} while (ksock_slice(s, &timeo, &ret));
+	msg->msg_flags = flags;
+	return ret;
+}
+
+static int ksock_send_once(struct ksocket *s, struct msghdr *msg)
+{
+	int ret;
+
+	do {
+		if (unlikely(ksock_send_slices(s->sock->sk)))
+			ret = ksock_send_sliced(s, msg);
+		else
+			ret = sock_sendmsg(s->sock, msg);
+	} while (ksock_retry(s, ret));
+	return ret;
+}
+
+/*
+ * The families count in int. Streams take a part of more than that, as
+ * write(2) would; no message is that long.
+ */
+static int ksock_bound(struct ksocket *s, struct iov_iter *data)
+{
+	if (likely(iov_iter_count(data) <= MAX_RW_COUNT))
+		return 0;
+	if (!ksock_is_stream(s))
+		return -EMSGSIZE;
+	iov_iter_truncate(data, MAX_RW_COUNT);
+	return 0;
+}
+
+/* Send all of it; the error after a part is what the next try returns. */
+static int ksock_send_all(struct ksocket *s, struct msghdr *msg, size_t *sent)
+{
+	size_t size = msg_data_left(msg);
+	int ret;
+
+	do {
+		iov_iter_reexpand(&msg->msg_iter, size - *sent);
+		ret = ksock_bound(s, &msg->msg_iter);
+		if (ret)
+			return ret;
+		ret = ksock_send_once(s, msg);
+		if (ret < 0)
+			return ret;
+		*sent += ret;
+	} while (*sent < size);
+	return 0;
+}
+
+static int ksock_send_some(struct ksocket *s, struct msghdr *msg, size_t *sent)
+{
+	int ret;
+
+	ret = ksock_bound(s, &msg->msg_iter);
+	if (ret)
+		return ret;
+	ret = ksock_send_once(s, msg);
+	if (ret < 0)
+		return ret;
+	*sent = ret;
+	return 0;
+}
+
+static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
+			 size_t *sent)
+{
+	bool blocks = ksock_blocks(s, flags);
+	size_t done = 0;
+	int err;
+
+	if (flags & ~KSOCK_SEND_FLAGS)
+		return -EINVAL;
+	/* What a non-blocking send took would be unknowable. */
+	if (!sent && !blocks)
+		return -EINVAL;
+	/* Whoever happens to be current must not be killed by a SIGPIPE. */
+	msg->msg_flags = flags | MSG_NOSIGNAL;
+	if (!blocks)
+		msg->msg_flags |= MSG_DONTWAIT;
+	if (sent)
+		err = ksock_send_some(s, msg, &done);
+	else
+		err = ksock_send_all(s, msg, &done);
+	atomic64_add(done, &s->tx_bytes);
+	if (sent)
+		*sent = done;
+	return ksock_errno(s, err);
+}
+
+/**
+ * ksock_sendmsg() - send a message with address and control data
+ * @s: handle
+ * @msg: what to send: msg_iter over memory of any kind; msg_name and
+ *	msg_control in kernel memory, or NULL; msg_flags is ignored
+ * @flags: MSG_OOB, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_CONFIRM, MSG_MORE,
+ *	MSG_FASTOPEN, or 0; MSG_NOSIGNAL is always set
+ * @sent: where the number of bytes sent is stored, also on error; or NULL on a
+ *	blocking socket: all or an error
+ *
+ * A blocking stream socket sends everything unless a signal, a time-out or an
+ * error comes in between: then it returns 0 with the part that was taken, and
+ * the error with the next call.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EAGAIN, -EINTR, -EPIPE after a shutdown, -ENOTCONN,
+ * -EDESTADDRREQ, -ECONNRESET, -EMSGSIZE, -EFAULT for a NULL @msg or a NULL
+ * buffer, -EINVAL for other @flags or a NULL @sent on a non-blocking socket,
+ * -ENOTSOCK, -ENETDOWN, and what else the family says.
+ */
+int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent)
+{
+	struct sockaddr_storage name;
+	struct ksock_call call;
+	struct msghdr copy;
+	int err;
+
+	if (sent)
+		*sent = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg)
+		goto leave;
+	copy = *msg;
+	if (copy.msg_name) {
+		err = ksock_get_addr(&name, copy.msg_name, copy.msg_namelen);
+		if (err)
+			goto leave;
+		copy.msg_name = &name;
+	}
+	copy.msg_control_is_user = false;
+	copy.msg_ubuf = NULL;
+	err = ksock_do_send(s, &copy, flags, sent);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_sendmsg);
+
+/**
+ * ksock_sendto() - send bytes to an address
+ * @s: handle
+ * @msg: bytes
+ * @msgsize: how many
+ * @flags: as in ksock_sendmsg()
+ * @addr: where they go, or NULL on a connected socket
+ * @addrlen: length of @addr in bytes
+ * @sent: as in ksock_sendmsg()
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_sendmsg().
+ */
+int ksock_sendto(ksocket_t s, void *msg, size_t msgsize, int flags,
+		 const struct sockaddr *addr, socklen_t addrlen, size_t *sent)
+{
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct sockaddr_storage name;
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (sent)
+		*sent = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg && msgsize)
+		goto leave;
+	if (addr || addrlen) {
+		err = ksock_get_addr(&name, addr, addrlen);
+		if (err)
+			goto leave;
+		hdr.msg_name = &name;
+		hdr.msg_namelen = addrlen;
+	}
+	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
+	err = ksock_do_send(s, &hdr, flags, sent);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_sendto);
+
+/**
+ * ksock_send() - send bytes on a connected socket
+ * @s: handle
+ * @msg: bytes
+ * @msgsize: how many
+ * @flags: as in ksock_sendmsg()
+ * @sent: as in ksock_sendmsg()
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_sendmsg().
+ */
+int ksock_send(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *sent)
+{
+	return ksock_sendto(s, msg, msgsize, flags, NULL, 0, sent);
+}
+EXPORT_SYMBOL_GPL(ksock_send);
+
+static int ksock_recv_once(struct ksocket *s, struct msghdr *msg, int flags)
+{
+	int ret;
+
+	do {
+		ret = sock_recvmsg(s->sock, msg, flags);
+	} while (ksock_retry(s, ret));
+	return ret;
+}
+
+static int ksock_recv_some(struct ksocket *s, struct msghdr *msg, int flags,
+			   size_t *recvd)
+{
+	int ret;
+
+	/* The families would wait for data to copy nothing of it. */
+	if (!msg_data_left(msg) && ksock_is_stream(s) &&
+	    !(flags & MSG_ERRQUEUE))
+		return 0;
+	ret = ksock_recv_once(s, msg, flags);
+	if (ret < 0)
+		return ret;
+	*recvd = ret;
+	/* The end of file that our own shutdown made is not the peer's. */
+	if (!ret && READ_ONCE(s->gone))
+		return -EINTR;
+	return 0;
+}
+
+/* A stream's bytes come in parts; end of file before the last is an error. */
+static int ksock_recv_all(struct ksocket *s, struct msghdr *msg, int flags,
+			  size_t *recvd)
+{
+	size_t size = msg_data_left(msg);
+	int ret;
+
+	while (*recvd < size) {
+		iov_iter_reexpand(&msg->msg_iter, size - *recvd);
+		iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
+		ret = ksock_recv_once(s, msg, flags | MSG_WAITALL);
+		if (ret < 0)
+			return ret;
+		if (!ret)
+			return -ENODATA;
+		*recvd += ret;
+	}
+	return 0;
+}
+
+/* A message is all there when it has just the expected length. */
+static int ksock_recv_whole(struct ksocket *s, struct msghdr *msg, int flags,
+			    size_t *recvd)
+{
+	size_t size = msg_data_left(msg);
+	int ret;
+
+	ret = ksock_recv_some(s, msg, flags, recvd);
+	if (ret)
+		return ret;
+	if (*recvd != size || msg->msg_flags & MSG_TRUNC)
+		return -EMSGSIZE;
+	return 0;
+}
+
+static int ksock_do_recv(struct ksocket *s, struct msghdr *msg, int flags,
+			 size_t *recvd)
+{
+	bool blocks = ksock_blocks(s, flags);
+	size_t done = 0;
+	int err;
+
+	if (flags & ~KSOCK_RECV_FLAGS)
+		return -EINVAL;
+	if (!recvd && (!blocks || flags & (MSG_PEEK | MSG_TRUNC)))
+		return -EINVAL;
+	if (!blocks)
+		flags |= MSG_DONTWAIT;
+	msg->msg_flags = 0;
+	if (recvd) {
+		iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
+		err = ksock_recv_some(s, msg, flags, &done);
+	} else if (ksock_is_stream(s)) {
+		err = ksock_recv_all(s, msg, flags, &done);
+	} else {
+		err = ksock_recv_whole(s, msg, flags, &done);
+	}
+	if (!(flags & MSG_PEEK))
+		atomic64_add(done, &s->rx_bytes);
+	if (recvd)
+		*recvd = done;
+	return ksock_errno(s, err);
+}
+
+/**
+ * ksock_recvmsg() - receive a message with address and control data
+ * @s: handle
+ * @msg: in: msg_iter over memory of any kind, msg_name with msg_namelen and
+ *	msg_control with msg_controllen in kernel memory, or NULL; out:
+ *	msg_namelen is the address's full length, msg_controllen the room that
+ *	is left, msg_flags tells MSG_TRUNC, MSG_CTRUNC, MSG_OOB, MSG_EOR
+ * @flags: MSG_OOB, MSG_PEEK, MSG_TRUNC, MSG_WAITALL, MSG_DONTWAIT,
+ *	MSG_ERRQUEUE, or 0
+ * @recvd: where the number of bytes received is stored, also on error; or NULL
+ *	on a blocking socket: all that msg_iter has room for, or an error
+ *
+ * 0 with no bytes on a stream is the end of file. On AF_UNIX there is no control
+ * data: MSG_CTRUNC tells that some was dropped. With MSG_TRUNC a message socket
+ * stores the message's real length, which may be more than the room.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EAGAIN, -EINTR, -ENOTCONN, -ECONNRESET, -ENODATA when @recvd is
+ * NULL and the stream ended early, -EMSGSIZE when it is NULL and the message's
+ * length is another, -EFAULT for a NULL @msg or a NULL buffer, -EINVAL for
+ * other @flags, or for a NULL @recvd with MSG_PEEK, MSG_TRUNC or on a
+ * non-blocking socket, -ENOTSOCK, -ENETDOWN, and what else the family says.
+ */
+int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
+{
+	struct sockaddr_storage name = {};
+	struct ksock_call call;
+	struct msghdr copy;
+	socklen_t room;
+	int err;
+
+	if (recvd)
+		*recvd = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg)
+		goto leave;
+	err = -EINVAL;
+	if (msg->msg_namelen < 0)
+		goto leave;
+	copy = *msg;
+	copy.msg_name = &name;
+	copy.msg_namelen = 0;
+	copy.msg_control_is_user = false;
+	/*
+	 * A peer may send descriptors, and there is no table here to put them
+	 * in (scm_detach_fds() would warn): without room they are dropped.
+	 */
+	if (s->sock->sk->sk_family == AF_UNIX) {
+		copy.msg_control = NULL;
+		copy.msg_controllen = 0;
+	}
+	err = ksock_do_recv(s, &copy, flags, recvd);
+	room = msg->msg_namelen;
+	if (msg->msg_name)
+		ksock_put_addr(&name, copy.msg_namelen, msg->msg_name, &room);
+	msg->msg_namelen = copy.msg_namelen;
+	msg->msg_controllen = copy.msg_controllen;
+	msg->msg_control = copy.msg_control;
+	msg->msg_flags = copy.msg_flags;
+	msg->msg_iter = copy.msg_iter;
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_recvmsg);
+
+/**
+ * ksock_recvfrom() - receive bytes and learn where they came from
+ * @s: handle
+ * @msg: where the bytes are stored
+ * @msgsize: room at @msg in bytes
+ * @flags: as in ksock_recvmsg()
+ * @addr: where the sender's address is stored, or NULL
+ * @addrlen: in: room at @addr in bytes; out: the address's full length, 0 where
+ *	there is none, as on a stream
+ * @recvd: as in ksock_recvmsg()
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_recvmsg(), and -EFAULT for an @addr without @addrlen.
+ */
+int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
+		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd)
+{
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct sockaddr_storage name = {};
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (recvd)
+		*recvd = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if ((!msg && msgsize) || (addr && !addrlen))
+		goto leave;
+	if (addr)
+		hdr.msg_name = &name;
+	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
+	err = ksock_do_recv(s, &hdr, flags, recvd);
+	if (!err && addr)
+		ksock_put_addr(&name, hdr.msg_namelen, addr, addrlen);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_recvfrom);
+
+/**
+ * ksock_recv() - receive bytes
+ * @s: handle
+ * @msg: where the bytes are stored
+ * @msgsize: room at @msg in bytes
+ * @flags: as in ksock_recvmsg()
+ * @recvd: as in ksock_recvmsg()
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_recvmsg().
+ */
+int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *recvd)
+{
+	return ksock_recvfrom(s, msg, msgsize, flags, NULL, NULL, recvd);
+}
+EXPORT_SYMBOL_GPL(ksock_recv);
+
+/**
+ * ksock_poll() - what could be done without blocking
+ * @s: handle
+ *
+ * Context: Process context. Does not sleep for the peer.
+ * Return: EPOLL* bits as poll(2) would report them; EPOLLNVAL for a handle that
+ * is NULL or closed, or whose network namespace went away.
+ */
+__poll_t ksock_poll(ksocket_t s)
+{
+	struct ksock_call call;
+	__poll_t events = 0;
+
+	if (ksock_enter(s, &call))
+		return EPOLLNVAL;
+	if (s->sock->ops->poll)
+		events = s->sock->ops->poll(NULL, s->sock, NULL);
+	ksock_leave(s, &call);
+	return events;
+}
+EXPORT_SYMBOL_GPL(ksock_poll);

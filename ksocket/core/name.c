@@ -1,0 +1,130 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Addresses: checked on the way in, cut to the caller's room on the way out
+ *
+ * kernel_bind() and kernel_connect() copy as many bytes as they are told, and
+ * the families write a whole sockaddr_storage: both lengths are ours to check.
+ */
+#include "core.h"
+
+/**
+ * ksock_get_addr() - take an address from the caller
+ * @to: filled
+ * @addr: address, may be NULL
+ * @addrlen: its length in bytes
+ *
+ * Return: 0, -EFAULT when @addr is NULL, -EINVAL when it is too short to tell
+ * its family or longer than any address.
+ */
+int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
+		   socklen_t addrlen)
+{
+	if (!addr)
+		return -EFAULT;
+	if (addrlen < sizeof(addr->sa_family) || addrlen > sizeof(*to))
+		return -EINVAL;
+	memcpy(to, addr, addrlen);
+	return 0;
+}
+
+/**
+ * ksock_put_addr() - give an address to the caller
+ * @from: address
+ * @len: its full length in bytes
+ * @addr: where it goes
+ * @addrlen: in: room at @addr; out: @len
+ */
+void ksock_put_addr(const struct sockaddr_storage *from, int len,
+		    struct sockaddr *addr, socklen_t *addrlen)
+{
+	memcpy(addr, from, min_t(socklen_t, len, *addrlen));
+	*addrlen = len;
+}
+
+/* getname's @peer: 0 ours, 1 the peer's, 2 the peer's even if it has left */
+static int ksock_getname(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen,
+			 int peer)
+{
+	struct sockaddr_storage name = {};
+	struct ksock_call call;
+	int err;
+
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!addr || !addrlen)
+		goto leave;
+	err = s->sock->ops->getname(s->sock, (struct sockaddr *)&name, peer);
+	if (err < 0)
+		goto leave;
+	ksock_put_addr(&name, err, addr, addrlen);
+	err = 0;
+leave:
+	err = ksock_errno(s, err);
+	ksock_leave(s, &call);
+	return err;
+}
+
+/**
+ * ksock_getsockname() - address that a socket is bound to
+ * @s: handle
+ * @addr: where the address is stored
+ * @addrlen: in: room at @addr in bytes; out: the address's full length, which
+ *	is more than the room when the address was cut
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EFAULT for a NULL @addr or @addrlen, -ENOTSOCK, -ENETDOWN.
+ */
+int ksock_getsockname(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen)
+{
+	return ksock_getname(s, addr, addrlen, 0);
+}
+EXPORT_SYMBOL_GPL(ksock_getsockname);
+
+/**
+ * ksock_getpeername() - address of the peer that a socket is connected to
+ * @s: handle
+ * @addr: where the address is stored
+ * @addrlen: in: room at @addr in bytes; out: the address's full length, which
+ *	is more than the room when the address was cut
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -ENOTCONN, -EFAULT for a NULL @addr or @addrlen, -ENOTSOCK,
+ * -ENETDOWN.
+ */
+int ksock_getpeername(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen)
+{
+	return ksock_getname(s, addr, addrlen, 1);
+}
+EXPORT_SYMBOL_GPL(ksock_getpeername);
+
+/**
+ * ksock_bind() - give a socket its local address
+ * @s: handle
+ * @addr: address
+ * @addrlen: its length in bytes
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EFAULT for a NULL @addr, -EINVAL for a length that fits no
+ * address or for a socket bound already, -EADDRINUSE, -EADDRNOTAVAIL, -EACCES
+ * for a reserved port without the capability, -ENOTSOCK, -ENETDOWN, and what
+ * else the family says.
+ */
+int ksock_bind(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen)
+{
+	struct sockaddr_storage name;
+	struct ksock_call call;
+	int err;
+
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = ksock_get_addr(&name, addr, addrlen);
+	if (!err)
+		err = kernel_bind(s->sock, (struct sockaddr *)&name, addrlen);
+	err = ksock_errno(s, err);
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_bind);

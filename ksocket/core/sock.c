@@ -1,0 +1,405 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Handles and their lifetime
+ *
+ * A handle is alive in three stages. Open: calls enter and leave through the
+ * gate, ksocket.calls. Shut: whoever was first to set ksocket.gone - the
+ * consumer's ksock_close(), the exit of a network namespace, or the reaper of a
+ * module that left - has closed the gate, wakes the callers who sleep in the
+ * family's code, waits until the last has left, and releases the socket. Then
+ * only the memory is left, for those who called ksock_hold(): every call on it
+ * is answered with ksocket.gone.
+ */
+#include <linux/nsproxy.h>
+#include <linux/slab.h>
+#include <net/tcp.h>
+
+#include "core.h"
+
+LIST_HEAD(ksock_list);
+DEFINE_SPINLOCK(ksock_list_lock);
+
+/* How often the callers of a closing socket are woken, see ksock_drain(). */
+#define KSOCK_WAKE_INTERVAL	(HZ / 50)
+
+struct ksocket *ksock_alloc(unsigned int flags, struct module *owner)
+{
+	struct ksocket *s = kzalloc(sizeof(*s), GFP_KERNEL);
+
+	if (!s)
+		return NULL;
+	s->flags = flags;
+	s->owner = owner;
+	refcount_set(&s->refs, 1);
+	init_completion(&s->drained);
+	init_completion(&s->released);
+	INIT_LIST_HEAD(&s->node);
+	return s;
+}
+
+static void ksock_set_allocation(struct ksocket *s, struct sock *sk)
+{
+	if (s->flags & KSOCK_ATOMIC)
+		sk->sk_allocation = GFP_ATOMIC;
+	else if (s->flags & KSOCK_NOIO)
+		sk->sk_allocation = GFP_NOIO;
+	else if (s->flags & KSOCK_NOFS)
+		sk->sk_allocation = GFP_NOFS;
+	else
+		return;
+	/*
+	 * The task's page fragment may be in use further up the stack when
+	 * reclaim has come down to this socket.
+	 */
+	sk->sk_use_task_frag = false;
+}
+
+/* From here on the handle is found by the reaper, the namespace and /proc. */
+void ksock_publish(struct ksocket *s, struct socket *sock)
+{
+	ksock_set_allocation(s, sock->sk);
+	s->sock = sock;
+	s->net = sock_net(sock->sk);
+
+	spin_lock(&ksock_list_lock);
+	list_add_tail(&s->node, &ksock_list);
+	spin_unlock(&ksock_list_lock);
+}
+
+/*
+ * Kernel sockets do not pin their namespace. Ours do, so that data and FIN are
+ * still retransmitted after the namespace's last process left.
+ */
+static bool ksock_pin_net(struct sock *sk)
+{
+	if (sk->sk_net_refcnt)
+		return true;
+	if (!maybe_get_net(sock_net(sk)))
+		return false;
+	ksock_compat_net_refcnt_upgrade(sk);
+	put_net(sock_net(sk));
+	return true;
+}
+
+/**
+ * ksock_current_net() - network namespace of the calling task
+ *
+ * Context: Any; meaningful in process context.
+ * Return: the namespace, or NULL in a task that has given up its namespaces
+ * because it is exiting.
+ */
+struct net *ksock_current_net(void)
+{
+	return current->nsproxy ? current->nsproxy->net_ns : NULL;
+}
+EXPORT_SYMBOL_GPL(ksock_current_net);
+
+/**
+ * __ksock_socket() - create a socket on behalf of a module
+ * @s: where the handle is stored; NULL is stored on error
+ * @domain: address family, AF_*
+ * @type: SOCK_STREAM, SOCK_DGRAM, SOCK_SEQPACKET or SOCK_RAW
+ * @protocol: protocol within the family, 0 for its default
+ * @net: network namespace
+ * @flags: &enum ksock_flags, or 0
+ * @owner: the module that the socket belongs to, NULL when it is built in
+ *
+ * Consumers call ksock_socket() or ksock_socket_net().
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_socket_net().
+ */
+int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
+		   struct net *net, unsigned int flags, struct module *owner)
+{
+	struct ksocket *new;
+	struct socket *sock;
+	int err;
+
+	if (!s)
+		return -EFAULT;
+	*s = NULL;
+	if (flags & ~KSOCK_FLAGS)
+		return -EINVAL;
+	/*
+	 * Held until the socket is published: a namespace whose exit has begun
+	 * would never find it.
+	 */
+	net = net ? maybe_get_net(net) : NULL;
+	if (!net)
+		return -ENETDOWN;
+
+	err = -ENOMEM;
+	new = ksock_alloc(flags, owner);
+	if (!new)
+		goto put_net;
+	err = sock_create_kern(net, domain, type, protocol, &sock);
+	if (err < 0)
+		goto rele;
+	if (!(flags & KSOCK_NOPIN))
+		ksock_pin_net(sock->sk);
+	ksock_publish(new, sock);
+	put_net(net);
+	*s = new;
+	return 0;
+
+rele:
+	ksock_rele(new);
+put_net:
+	put_net(net);
+	return ksock_plain_errno(err);
+}
+EXPORT_SYMBOL_GPL(__ksock_socket);
+
+/**
+ * ksock_hold() - keep a handle nameable
+ * @s: handle, open or held by the caller already; NULL is ignored
+ *
+ * A held handle may be passed to every call, also after it was closed.
+ *
+ * Context: Any.
+ */
+void ksock_hold(ksocket_t s)
+{
+	if (s)
+		refcount_inc(&s->refs);
+}
+EXPORT_SYMBOL_GPL(ksock_hold);
+
+/**
+ * ksock_rele() - give back a ksock_hold()
+ * @s: handle; NULL is ignored
+ *
+ * Does not close the socket: that is what ksock_close() is for.
+ *
+ * Context: Any.
+ */
+void ksock_rele(ksocket_t s)
+{
+	if (s && refcount_dec_and_test(&s->refs))
+		kfree(s);
+}
+EXPORT_SYMBOL_GPL(ksock_rele);
+
+void ksock_scope_begin(struct ksocket *s, struct ksock_call *call)
+{
+	sigset_t all;
+
+	if (s->flags & KSOCK_NOIO)
+		call->reclaim = memalloc_noio_save();
+	else if (s->flags & KSOCK_NOFS)
+		call->reclaim = memalloc_nofs_save();
+	if (s->flags & KSOCK_NOINTR) {
+		sigfillset(&all);
+		sigprocmask(SIG_BLOCK, &all, &call->signals);
+	}
+}
+
+void ksock_scope_end(struct ksocket *s, struct ksock_call *call)
+{
+	if (s->flags & KSOCK_NOINTR)
+		sigprocmask(SIG_SETMASK, &call->signals, NULL);
+	if (s->flags & KSOCK_NOIO)
+		memalloc_noio_restore(call->reclaim);
+	else if (s->flags & KSOCK_NOFS)
+		memalloc_nofs_restore(call->reclaim);
+}
+
+static bool ksock_resets_on_close(const struct sock *sk)
+{
+	return sk_is_tcp(sk) && sock_flag(sk, SOCK_LINGER) &&
+	       !READ_ONCE(sk->sk_lingertime);
+}
+
+/*
+ * For families whose shutdown refuses a listener or a socket that is not
+ * connected (vsock), or that have none (packet, netlink): their sleepers look
+ * at sk_err and sk_shutdown.
+ */
+static void ksock_wake_by_error(struct sock *sk)
+{
+	lock_sock(sk);
+	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
+	WRITE_ONCE(sk->sk_err, ECONNABORTED);
+	sk->sk_state_change(sk);
+	release_sock(sk);
+}
+
+static void ksock_wake_callers(struct ksocket *s)
+{
+	struct sock *sk = s->sock->sk;
+
+	/* A shutdown would send a FIN where linger 0 promised a pure RST. */
+	if (ksock_resets_on_close(sk))
+		tcp_abort(sk, ECONNABORTED);
+	else if (kernel_sock_shutdown(s->sock, SHUT_RDWR) &&
+		 sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
+		ksock_wake_by_error(sk);
+}
+
+/*
+ * A caller that is through the gate but not yet asleep may miss a wake-up: a
+ * connect that only starts after the shutdown sleeps all the same. So wake
+ * again until the last one has left.
+ */
+static void ksock_drain(struct ksocket *s)
+{
+	do {
+		ksock_wake_callers(s);
+	} while (!wait_for_completion_timeout(&s->drained,
+					      KSOCK_WAKE_INTERVAL));
+}
+
+/*
+ * Shut the gate, if nobody else has. The winner owns the release; when this
+ * returns true no call is under way and none will start.
+ */
+static bool ksock_shut(struct ksocket *s, int gone, bool abort)
+{
+	if (cmpxchg(&s->gone, 0, gone))
+		return false;
+	if (abort)
+		sock_no_linger(s->sock->sk);
+	if (atomic_add_return(KSOCK_SHUT, &s->calls) != KSOCK_SHUT)
+		ksock_drain(s);
+	return true;
+}
+
+/*
+ * Let go of the socket, and, with @forget, of the handle's place on the list: a
+ * handle that lost its namespace stays there for the reaper.
+ */
+static void ksock_release(struct ksocket *s, bool forget)
+{
+	struct socket *sock = s->sock;
+	bool pinned;
+
+	/*
+	 * tcp_close() stops the timers of a sock without a reference on its
+	 * namespace: nobody would retransmit its data and FIN. Take the
+	 * reference, or, where the namespace is dying, give up on both.
+	 */
+	pinned = ksock_pin_net(sock->sk);
+	if (!pinned)
+		sock_no_linger(sock->sk);
+
+	/* A dying namespace has to wait for this sock, so is found until then. */
+	spin_lock(&ksock_list_lock);
+	s->sock = NULL;
+	if (pinned)
+		s->net = NULL;
+	spin_unlock(&ksock_list_lock);
+
+	sock_release(sock);
+
+	spin_lock(&ksock_list_lock);
+	s->net = NULL;
+	if (forget)
+		list_del_init(&s->node);
+	spin_unlock(&ksock_list_lock);
+	complete_all(&s->released);
+}
+
+/*
+ * End the handle for good, which exactly one caller does. Where the namespace's
+ * exit has the socket already, only the handle is left to take.
+ */
+static bool ksock_end(struct ksocket *s, bool abort)
+{
+	if (ksock_shut(s, -ENOTSOCK, abort)) {
+		ksock_release(s, true);
+		return true;
+	}
+	if (cmpxchg(&s->gone, -ENETDOWN, -ENOTSOCK) != -ENETDOWN)
+		return false;
+	wait_for_completion(&s->released);
+	spin_lock(&ksock_list_lock);
+	list_del_init(&s->node);
+	spin_unlock(&ksock_list_lock);
+	return true;
+}
+
+/**
+ * ksock_close() - close a socket
+ * @s: handle; not to be used again unless the caller holds it by ksock_hold()
+ *
+ * Callers who are blocked in a call on the socket return with -EINTR, and the
+ * close waits for them. SO_LINGER is honoured: with a time it waits for the
+ * peer, with 0 it resets the connection.
+ *
+ * Context: Process context. May sleep. Not from within a call on the same
+ * socket.
+ * Return: 0, or -ENOTSOCK when @s is NULL or closed already. A socket whose
+ * network namespace went away is closed with 0.
+ */
+int ksock_close(ksocket_t s)
+{
+	if (!s || !ksock_end(s, false))
+		return -ENOTSOCK;
+	ksock_rele(s);
+	return 0;
+}
+EXPORT_SYMBOL_GPL(ksock_close);
+
+typedef bool ksock_match_t(const struct ksocket *s, const void *key);
+
+static bool ksock_match_net(const struct ksocket *s, const void *net)
+{
+	return s->net == net;
+}
+
+static bool ksock_match_owner(const struct ksocket *s, const void *owner)
+{
+	return s->owner == owner;
+}
+
+/* The first match, held. */
+static struct ksocket *ksock_find(ksock_match_t *match, const void *key)
+{
+	struct ksocket *s, *found = NULL;
+
+	spin_lock(&ksock_list_lock);
+	list_for_each_entry(s, &ksock_list, node) {
+		if (match(s, key) && refcount_inc_not_zero(&s->refs)) {
+			found = s;
+			break;
+		}
+	}
+	spin_unlock(&ksock_list_lock);
+	return found;
+}
+
+/* The namespace is going: only sockets that do not pin it can be left. */
+void ksock_net_down(struct net *net)
+{
+	struct ksocket *s;
+
+	while ((s = ksock_find(ksock_match_net, net))) {
+		if (ksock_shut(s, -ENETDOWN, true))
+			ksock_release(s, false);
+		else
+			wait_for_completion(&s->released);
+		ksock_rele(s);
+	}
+}
+
+/*
+ * The module is gone, and with it everyone who could close its sockets: close
+ * them, without lingering. Returns how many it had left open.
+ */
+unsigned int ksock_reap(struct module *owner)
+{
+	struct ksocket *s;
+	unsigned int n = 0;
+
+	while ((s = ksock_find(ksock_match_owner, owner))) {
+		if (ksock_end(s, true)) {
+			ksock_rele(s);
+			n++;
+		} else {
+			wait_for_completion(&s->released);
+		}
+		ksock_rele(s);
+	}
+	return n;
+}
