@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """What every test in the guest has: the modules, and a watch on the log."""
 
+import contextlib
 import errno
 import json
 import os
@@ -8,6 +9,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import topology
 
 from lab import scan
 
@@ -63,6 +65,29 @@ def loaded():
         path = BUILD / name
         if path.exists():
             subprocess.run(["insmod", str(path)], check=True, timeout=60)
+
+
+# --- networks; see topology.py
+
+@pytest.fixture(scope="module")
+def pair():
+    """Client and server on one wire, shared by a module's tests."""
+    with topology.pair() as net:
+        yield net
+
+
+@pytest.fixture(scope="module")
+def routed():
+    """Client, router and server, shared by a module's tests."""
+    with topology.routed() as net:
+        yield net
+
+
+@pytest.fixture
+def link():
+    """Make impaired wires: link(loss="1%", delay="10ms"), removed after the test."""
+    with contextlib.ExitStack() as stack:
+        yield lambda **how: stack.enter_context(topology.link(**how))
 
 
 # --- results, test by test, so that a guest that dies loses none silently
