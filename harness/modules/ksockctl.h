@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * /dev/ksockctl: every ksock_* call, one ioctl each, for the tests
+ *
+ * harness/tests/ksock.py has the same layout in ctypes.
+ */
+#ifndef _KSOCKCTL_H
+#define _KSOCKCTL_H
+
+#include <linux/bits.h>
+#include <linux/ioctl.h>
+#include <linux/types.h>
+
+enum ksockctl_op {
+	KSOCKCTL_SOCKET,	/* a domain, b type, c protocol, d flags */
+	KSOCKCTL_CLOSE,
+	KSOCKCTL_HOLD,
+	KSOCKCTL_RELE,
+	KSOCKCTL_BIND,		/* addr */
+	KSOCKCTL_LISTEN,	/* a backlog */
+	KSOCKCTL_ACCEPT,	/* addr; out: new */
+	KSOCKCTL_CONNECT,	/* addr */
+	KSOCKCTL_SHUTDOWN,	/* a how */
+	KSOCKCTL_GETPEERNAME,	/* addr */
+	KSOCKCTL_GETSOCKNAME,	/* addr */
+	KSOCKCTL_SEND,		/* data, a flags; out: done */
+	KSOCKCTL_SENDTO,	/* data, addr, a flags; out: done */
+	KSOCKCTL_SENDMSG,	/* data, addr, a flags, b iterator; out: done */
+	KSOCKCTL_RECV,		/* data, a flags; out: done */
+	KSOCKCTL_RECVFROM,	/* data, addr, a flags; out: done */
+	KSOCKCTL_RECVMSG,	/* data, addr, ctl, a flags, b iterator; out: done */
+	KSOCKCTL_POLL,		/* out: done: the bits */
+	KSOCKCTL_SETSOCKOPT,	/* data, a level, b name, c length */
+	KSOCKCTL_GETSOCKOPT,	/* data, a level, b name, c length; out: c */
+	KSOCKCTL_IOCTL,		/* a cmd, b in: value; out: b */
+};
+
+/* Arguments to pass as NULL */
+#define KSOCKCTL_NULL_HANDLE	BIT(0)
+#define KSOCKCTL_NULL_DATA	BIT(1)
+#define KSOCKCTL_NULL_ADDR	BIT(2)
+#define KSOCKCTL_NULL_ADDRLEN	BIT(3)
+#define KSOCKCTL_NULL_DONE	BIT(4)
+#define KSOCKCTL_NULL_NEW	BIT(5)
+#define KSOCKCTL_NULL_NET	BIT(6)
+
+/* The iterator of sendmsg and recvmsg */
+#define KSOCKCTL_KVEC		0	/* two pieces */
+#define KSOCKCTL_BVEC		1	/* a piece a page */
+
+/**
+ * struct ksockctl_call - one call
+ * @op: &enum ksockctl_op
+ * @handle: which socket: what @new of the call that made it was
+ * @null: KSOCKCTL_NULL_*
+ * @fail_nth: in: let the n-th allocation within the call fail, if not 0; out:
+ *	how many were left: 0 tells that it came to that one
+ * @a: per op
+ * @b: per op
+ * @c: per op
+ * @d: per op
+ * @new: out: the handle of a new socket
+ * @result: out: what the call returned
+ * @data: user buffer, of @data_len bytes
+ * @size: size to tell the call
+ * @data_len: bytes at @data
+ * @addr: user buffer, of at least 128 bytes
+ * @addrlen: in and out: length to tell the call
+ * @ctl_len: in and out: bytes at @ctl
+ * @ctl: user buffer for control data
+ * @done: out: bytes transferred
+ * @msg_flags: out: flags of the message
+ */
+struct ksockctl_call {
+	__u32	op;
+	__s32	handle;
+	__u32	null;
+	__u32	fail_nth;
+	__s32	a;
+	__s32	b;
+	__s32	c;
+	__u32	d;
+	__s32	new;
+	__s32	result;
+	__u64	data;
+	__u64	size;
+	__u64	data_len;
+	__u64	addr;
+	__u32	addrlen;
+	__u32	ctl_len;
+	__u64	ctl;
+	__u64	done;
+	__u32	msg_flags;
+	__u32	pad;
+};
+
+#define KSOCKCTL_CALL	_IOWR('k', 1, struct ksockctl_call)
+
+#endif /* _KSOCKCTL_H */
