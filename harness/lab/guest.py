@@ -25,7 +25,7 @@ LINES_OF_LOG = 20
 # An oops is a panic: what follows it can't be trusted. A warning is not; the
 # log's scan finds it.
 COMMAND_LINE = ("panic=-1 oops=panic loglevel=7 printk.devkmsg=on net.ifnames=0 "
-                "mitigations=off nokaslr rdinit=/init dummy.numdummies=0")
+                "mitigations=off nokaslr rdinit=/init dummy.numdummies=0 kunit.enable=1")
 
 
 @dataclass
@@ -131,7 +131,9 @@ class Guest:
         self.channel, theirs = socket.socketpair()
         hello = self.jobs[0] = Job(self, ["boot"], self.boot_timeout - GRACE, None)
         argv = self._uml(theirs) if self.kernel.uml else self._qemu(theirs)
-        with theirs, open(self.logs / "emulator.log", "wb") as log:
+        # User-mode Linux has its console on stderr.
+        said = self.console if self.kernel.uml else self.logs / "emulator.log"
+        with theirs, open(said, "wb") as log:
             self.child = process.start(
                 argv, stdin=None if self.terminal else subprocess.DEVNULL,
                 stdout=None if self.terminal else log, stderr=log,
@@ -249,8 +251,9 @@ class Guest:
     # --- what it said
 
     def log(self) -> str:
-        path = self.logs / "emulator.log" if self.kernel.uml else self.console
-        text = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        text = ""
+        if self.console.exists():
+            text = self.console.read_text(encoding="utf-8", errors="replace")
         return text.replace("\r", "")
 
     def obituary(self, what: str) -> GuestDied:
@@ -265,7 +268,7 @@ class Guest:
         lines = found[0].excerpt if found else "\n".join(text.splitlines()[-LINES_OF_LOG:])
         emulator = self.logs / "emulator.log"
         extra = ""
-        if emulator.exists() and not self.kernel.uml:
+        if emulator.exists():
             extra = emulator.read_text(encoding="utf-8", errors="replace").strip()
         return GuestDied(f"guest {self.name} ({self.kernel.release}): {what}\n"
                          f"log: {self.console}\n{lines}\n{extra}".rstrip())

@@ -1,10 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs the pytest suite inside a guest and brings its results home."""
 
-import json
 from pathlib import Path
 
-from . import kernels, modules, packages, scan
+from . import kernels, modules, notes, packages, scan
 from .errors import LabError
 from .guest import SHARE, Guest
 from .paths import REPO
@@ -12,6 +11,7 @@ from .report import Report
 
 TESTS = REPO / "harness" / "tests"
 BUDGET = 1500       # seconds that the suite may take in one guest
+NETNS_BOUND = 30    # seconds for the last namespaces to end
 
 
 def run(name: str, expression: str = "", mark: str = "not soak", say=print,
@@ -32,7 +32,8 @@ def run(name: str, expression: str = "", mark: str = "not soak", say=print,
             finish(guest, root, report)
     except LabError as error:
         report.failed("guest", str(error))
-    _collect(guest, report)
+    notes.add_to(report, guest.share / "results.jsonl",
+                 f"the guest ended first (log: {guest.console})")
     return report
 
 
@@ -61,7 +62,8 @@ def _pytest(guest: Guest, root: Path, expression: str, mark: str, say, budget) -
 def finish(guest: Guest, root: Path, report: Report, allow=()):
     """Unload everything, look for leaks, end the guest, scan its log."""
     _unload(guest, root, report)
-    _kmemleak(guest)
+    namespaces(guest, root, report)
+    kmemleak(guest)
     guest.quit()
     found = scan.findings(guest.log(), allow)
     if found:
@@ -85,34 +87,32 @@ def _unload(guest: Guest, root: Path, report: Report):
             report.passed(f"rmmod {name}")
 
 
-def _kmemleak(guest: Guest):
+def namespaces(guest: Guest, root: Path, report: Report, bound: int = NETNS_BOUND):
+    """Only the initial network namespace may be left.
+
+    A namespace ends in a workqueue some time after its last reference went,
+    so this waits for it, with a bound.
+    """
+    script = (f"insmod {root}/harness/modules/netns_count.ko || exit 1; "
+              "f=/sys/module/netns_count/parameters/count; n=0; "
+              f"while [ $(cat $f) != 1 ] && [ $n -lt {bound} ]; do "
+              "sleep 1; n=$((n+1)); done; cat $f; rmmod netns_count")
+    count = int(guest.run(["sh", "-c", script], timeout=bound + 60).out)
+    if count == 1:
+        report.passed("namespaces")
+    else:
+        report.failed("namespaces", f"{count - 1} network namespaces are still alive "
+                                    f"{bound} s after the last test: leaked references")
+
+
+def kmemleak(guest: Guest):
     """Have the leaks printed to the console, where the scan finds them.
 
-    Twice: an object is reported by the second scan that doesn't find it.
+    Twice: kmemleak reports an object that two scans didn't find and that is
+    more than five seconds old.
     """
     if not guest.kernel.debug:
         return
-    script = ("f=/sys/kernel/debug/kmemleak; echo scan > $f && echo scan > $f && "
-              "cat $f | tee /dev/kmsg")
+    script = ("f=/sys/kernel/debug/kmemleak; echo scan > $f && sleep 6 && "
+              "echo scan > $f && cat $f | tee /dev/kmsg")
     guest.run(["sh", "-c", script], timeout=240)
-
-
-def _collect(guest: Guest, report: Report):
-    """Merge what pytest reported test by test; what it didn't reach failed."""
-    path = guest.share / "results.jsonl"
-    lines = path.read_text(encoding="utf-8").splitlines() if path.exists() else []
-    collected, seen = [], {}
-    for line in lines:
-        entry = json.loads(line)
-        if "collected" in entry:
-            collected = entry["collected"]
-        else:
-            seen[entry["test"]] = entry
-    for test in collected:
-        entry = seen.get(test)
-        if entry is None:
-            report.failed(test, f"not run: the guest ended first (log: {guest.console})")
-        else:
-            report.add(test, entry["outcome"], entry.get("text", ""))
-    if not collected:
-        report.failed("pytest", f"no test ran in the guest (log: {guest.console})")

@@ -15,7 +15,7 @@ from .errors import LabError
 
 PR_SET_PDEATHSIG = 1
 _libc = ctypes.CDLL(None, use_errno=True)
-_living = set()
+_living = {}            # child: the thread that started it
 _guard = threading.Lock()
 
 
@@ -32,7 +32,7 @@ def start(argv, **kwargs) -> subprocess.Popen:
     child = subprocess.Popen([str(a) for a in argv], start_new_session=True,
                              preexec_fn=_die_with_parent, **kwargs)
     with _guard:
-        _living.add(child)
+        _living[child] = threading.get_ident()
     return child
 
 
@@ -42,12 +42,13 @@ def stop(child: subprocess.Popen):
         os.killpg(child.pid, signal.SIGKILL)
     child.wait()
     with _guard:
-        _living.discard(child)
+        _living.pop(child, None)
 
 
-def stop_all():
+def stop_all(thread: int = None):
+    """End every child, or those that one thread started."""
     with _guard:
-        left = list(_living)
+        left = [c for c, starter in _living.items() if thread in (None, starter)]
     for child in left:
         stop(child)
 

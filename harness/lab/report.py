@@ -12,6 +12,7 @@ class Report:
     good: list = field(default_factory=list)
     bad: list = field(default_factory=list)         # (test, text)
     skips: list = field(default_factory=list)       # (test, reason)
+    usable: bool = True      # whether what depends on this stage can run
 
     def passed(self, test: str):
         self.good.append(f"{self.name}: {test}")

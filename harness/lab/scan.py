@@ -38,7 +38,7 @@ KINDS = (
                     r"|reference already released"),
     ("odebug", r"ODEBUG: "),
     ("kmemleak", r"^unreferenced object 0x|kmemleak: \d+ new suspected|kmemleak: .*disabled"),
-    ("list-corruption", r"list_(add|del) corruption"),
+    ("list-corruption", r"list_(add|del) (corruption|double add)"),
     ("slab", r"BUG \S+ \(.*\): |kmem_cache_destroy .*: Slab cache still has objects"
              r"|cache_from_obj: Wrong slab cache"),
     ("bug", r"\bkernel BUG at |\bBUG: |\bOops: |Unable to handle kernel"

@@ -3,7 +3,6 @@
 
 import contextlib
 import errno
-import json
 import os
 import subprocess
 from pathlib import Path
@@ -13,8 +12,10 @@ import topology
 
 from lab import scan
 
+# Notes each result at once: a guest that dies loses none silently.
+pytest_plugins = ["lab.notes"]
+
 BUILD = Path(os.environ["KSOCKET_BUILD"])
-RESULTS = os.environ.get("KSOCKET_RESULTS")
 MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
 
 
@@ -88,32 +89,3 @@ def link():
     """Make impaired wires: link(loss="1%", delay="10ms"), removed after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **how: stack.enter_context(topology.link(**how))
-
-
-# --- results, test by test, so that a guest that dies loses none silently
-
-def _note(**entry):
-    if RESULTS:
-        with open(RESULTS, "a", encoding="utf-8") as out:
-            out.write(json.dumps(entry) + "\n")
-            out.flush()
-
-
-def pytest_collection_finish(session):
-    _note(collected=[item.nodeid for item in session.items])
-
-
-def pytest_runtest_logreport(report):
-    """A test passes once its teardown did; the first other outcome wins."""
-    if report.failed:
-        _note(test=report.nodeid, outcome="failed", text=report.longreprtext)
-        FAILED.add(report.nodeid)
-    elif report.skipped:
-        reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else ""
-        _note(test=report.nodeid, outcome="skipped", text=reason)
-        FAILED.add(report.nodeid)
-    elif report.when == "teardown" and report.nodeid not in FAILED:
-        _note(test=report.nodeid, outcome="passed")
-
-
-FAILED = set()

@@ -1,0 +1,39 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Runs the laboratory's tests of itself, on the host."""
+
+import os
+import subprocess
+
+from . import kernels, modules, notes, process
+from .paths import HARNESS, LOGS, fresh
+from .report import Report
+
+BUDGET = 900
+
+
+def run(say=print, kernel: str = "debug", expression: str = "") -> Report:
+    modules.build(kernels.get(kernel, say), say=say)
+    logs = fresh(LOGS / "selftest")
+    report = Report("selftest")
+    results = logs / "results.jsonl"
+    env = dict(os.environ, KSOCKET_RESULTS=str(results), KSOCKET_SELFTEST_KERNEL=kernel)
+    argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v",
+            "--tb=short", "--color=no", f"--junitxml={logs}/junit.xml",
+            HARNESS / "selftest"]
+    if expression:
+        argv += ["-k", expression]
+    child = process.start(argv, env=env, cwd=HARNESS / "selftest", text=True,
+                          stdin=subprocess.DEVNULL, stdout=subprocess.PIPE,
+                          stderr=subprocess.STDOUT)
+    try:
+        with open(logs / "pytest.log", "w", encoding="utf-8") as log:
+            for line in child.stdout:
+                log.write(line)
+                say(line, end="")
+        child.wait(60)
+    finally:
+        process.stop(child)
+    notes.add_to(report, results, f"pytest ended first (log: {logs / 'pytest.log'})")
+    if child.returncode not in (0, 1):
+        report.failed("pytest", f"ended with {child.returncode}: see {logs / 'pytest.log'}")
+    return report
