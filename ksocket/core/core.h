@@ -5,6 +5,7 @@
 #ifndef _KSOCKET_CORE_H
 #define _KSOCKET_CORE_H
 
+#include <kunit/visibility.h>
 #include <linux/completion.h>
 #include <linux/net.h>
 #include <linux/refcount.h>
@@ -127,5 +128,13 @@ bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
 /* stats.c: /proc/net/ksocket */
 int ksock_stats_init(struct net *net);
 void ksock_stats_exit(struct net *net);
+
+/* Static, but where KUnit looks inside. */
+#if IS_ENABLED(CONFIG_KUNIT)
+struct seq_file;
+
+bool ksock_shut(struct ksocket *s, int gone, bool abort);
+int ksock_seq_show(struct seq_file *seq, void *v);
+#endif
 
 #endif /* _KSOCKET_CORE_H */

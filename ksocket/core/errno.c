@@ -17,6 +17,7 @@ int ksock_plain_errno(int err)
 		return err;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_plain_errno);
 
 /*
  * The outcome of a call on @s. Once the gate is shut, an error is the doing of
@@ -35,6 +36,7 @@ int ksock_errno(const struct ksocket *s, int err)
 		return -EINTR;
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_errno);
 
 /*
  * True when a call that signals may not interrupt was interrupted all the same
@@ -50,3 +52,4 @@ bool ksock_retry(const struct ksocket *s, int err)
 	recalc_sigpending();
 	return !signal_pending(current);
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_retry);

@@ -26,6 +26,7 @@ int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
 	memcpy(to, addr, addrlen);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_get_addr);
 
 /**
  * ksock_put_addr() - give an address to the caller
@@ -40,6 +41,7 @@ void ksock_put_addr(const struct sockaddr_storage *from, int len,
 	memcpy(addr, from, min_t(socklen_t, len, *addrlen));
 	*addrlen = len;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_put_addr);
 
 /* getname's @peer: 0 ours, 1 the peer's, 2 the peer's even if it has left */
 static int ksock_getname(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen,

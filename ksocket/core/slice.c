@@ -36,3 +36,4 @@ bool ksock_slice(const struct ksocket *s, long *timeo, int *err)
 	*err = -EINTR;
 	return false;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_slice);

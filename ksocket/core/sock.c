@@ -17,7 +17,9 @@
 #include "core.h"
 
 LIST_HEAD(ksock_list);
+EXPORT_SYMBOL_IF_KUNIT(ksock_list);
 DEFINE_SPINLOCK(ksock_list_lock);
+EXPORT_SYMBOL_IF_KUNIT(ksock_list_lock);
 
 /* How often the callers of a closing socket are woken, see ksock_drain(). */
 #define KSOCK_WAKE_INTERVAL	(HZ / 50)
@@ -36,6 +38,7 @@ struct ksocket *ksock_alloc(unsigned int flags, struct module *owner)
 	INIT_LIST_HEAD(&s->node);
 	return s;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_alloc);
 
 static void ksock_set_allocation(struct ksocket *s, struct sock *sk)
 {
@@ -194,6 +197,7 @@ void ksock_scope_begin(struct ksocket *s, struct ksock_call *call)
 		sigprocmask(SIG_BLOCK, &all, &call->signals);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_scope_begin);
 
 void ksock_scope_end(struct ksocket *s, struct ksock_call *call)
 {
@@ -204,6 +208,7 @@ void ksock_scope_end(struct ksocket *s, struct ksock_call *call)
 	else if (s->flags & KSOCK_NOFS)
 		memalloc_nofs_restore(call->reclaim);
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_scope_end);
 
 static bool ksock_resets_on_close(const struct sock *sk)
 {
@@ -254,7 +259,7 @@ static void ksock_drain(struct ksocket *s)
  * Shut the gate, if nobody else has. The winner owns the release; when this
  * returns true no call is under way and none will start.
  */
-static bool ksock_shut(struct ksocket *s, int gone, bool abort)
+VISIBLE_IF_KUNIT bool ksock_shut(struct ksocket *s, int gone, bool abort)
 {
 	if (cmpxchg(&s->gone, 0, gone))
 		return false;
@@ -264,6 +269,7 @@ static bool ksock_shut(struct ksocket *s, int gone, bool abort)
 		ksock_drain(s);
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_shut);
 
 /*
  * Let go of the socket, and, with @forget, of the handle's place on the list: a
@@ -382,6 +388,7 @@ void ksock_net_down(struct net *net)
 		ksock_rele(s);
 	}
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_net_down);
 
 /*
  * The module is gone, and with it everyone who could close its sockets: close
@@ -403,3 +410,4 @@ unsigned int ksock_reap(struct module *owner)
 	}
 	return n;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_reap);

@@ -178,7 +178,7 @@ static void ksock_seq_stop(struct seq_file *seq, void *v)
 	spin_unlock(&ksock_list_lock);
 }
 
-static int ksock_seq_show(struct seq_file *seq, void *v)
+VISIBLE_IF_KUNIT int ksock_seq_show(struct seq_file *seq, void *v)
 {
 	struct ksocket *s = list_entry(v, struct ksocket, node);
 
@@ -191,6 +191,7 @@ static int ksock_seq_show(struct seq_file *seq, void *v)
 		ksock_show(seq, s);
 	return 0;
 }
+EXPORT_SYMBOL_IF_KUNIT(ksock_seq_show);
 
 static const struct seq_operations ksock_seq_ops = {
 	.start	= ksock_seq_start,
