@@ -6,7 +6,7 @@ from pathlib import Path
 from . import kernels, modules, notes, packages, scan
 from .errors import LabError
 from .guest import SHARE, Guest
-from .paths import REPO
+from .paths import BUILD, REPO, locked
 from .report import Report
 
 TESTS = REPO / "harness" / "tests"
@@ -19,6 +19,13 @@ def run(name: str, expression: str = "", mark: str = "not soak", say=print,
     """Boot the kernel, run the suite, scan the log; return the counts."""
     packages.ensure(packages.TOOLS, say)
     kernel = kernels.get(name, say)
+    # The guest loads what lies there until it ends.
+    with locked(BUILD / f"{name}-guest", say):
+        return _run(kernel, expression, mark, say, budget)
+
+
+def _run(kernel, expression: str, mark: str, say, budget: float) -> Report:
+    name = kernel.name
     root = modules.build(kernel, say=say)
     report = Report(f"harness {name}")
     guest = Guest(kernel, f"harness-{name}")

@@ -8,6 +8,7 @@ from . import kernels, modules, ownkernel, packages
 from .errors import LabError
 from .guest import Guest
 from .harness import finish
+from .paths import BUILD, locked
 from .process import run as run_process
 from .report import Report
 
@@ -20,6 +21,12 @@ def run(name: str = "debug", say=print) -> Report:
     """Boot the kernel, load the suites, count their cases."""
     packages.ensure(packages.TOOLS, say)
     kernel = kernels.get(name, say)
+    with locked(BUILD / f"{name}-guest", say):
+        return _run(kernel, say)
+
+
+def _run(kernel, say) -> Report:
+    name = kernel.name
     root = modules.build(kernel, say=say)
     report = Report(f"kunit {name}")
     guest = Guest(kernel, f"kunit-{name}")

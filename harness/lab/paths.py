@@ -10,7 +10,8 @@ from pathlib import Path
 REPO = Path(__file__).resolve().parents[2]
 HARNESS = REPO / "harness"
 CONFIG = HARNESS / "config"
-BUILD = REPO / "build"
+# Elsewhere, for whoever wants to run two at a time.
+BUILD = Path(os.environ.get("KSOCKET_OUT") or REPO / "build").absolute()
 LOGS = BUILD / "logs"
 
 # A cache directory is complete when this file is in it: it is written last.
@@ -31,12 +32,17 @@ def plain(name: str) -> str:
 
 
 @contextlib.contextmanager
-def locked(path: Path):
+def locked(path: Path, say=None):
     """Hold a lock file beside path, so that two runs don't fill it at once."""
     lock = path.with_name(path.name + ".lock")
     lock.parent.mkdir(parents=True, exist_ok=True)
     with open(lock, "w", encoding="utf-8") as handle:
-        fcntl.flock(handle, fcntl.LOCK_EX)
+        try:
+            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            if say:
+                say(f"waiting for another run to let go of {lock}")
+            fcntl.flock(handle, fcntl.LOCK_EX)
         yield
 
 
