@@ -1,0 +1,24 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suites of ksocket.ko
+ *
+ * Run when the module is loaded, on a kernel with CONFIG_KUNIT. Each file
+ * registers its own suite:
+ *
+ * errno.c	what the family said, as the caller should hear it
+ * addr.c	addresses in and out
+ * slice.c	sleeping where the family would sleep on the peer's queue
+ * gate.c	calls entering and leaving while the handle is shut
+ *
+ * The first ones look at functions without sockets. The others send over the
+ * loopback device of the initial network namespace, with the help of:
+ *
+ * fixture.c	sockets that end with their test
+ * thread.c	callers that block, and end with their test
+ * pair.c	connected sockets of a family
+ */
+#include <linux/module.h>
+
+MODULE_DESCRIPTION("KUnit suites of ksocket");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
