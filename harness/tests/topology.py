@@ -17,10 +17,13 @@ import itertools
 import os
 import subprocess
 import threading
+import time
+from pathlib import Path
 
 CLONE_NEWNET = 0x40000000
 MNT_DETACH = 2
 NETNS = "/run/netns"
+SETTLE = 20     # seconds that closed connections have to end
 
 _libc = ctypes.CDLL(None, use_errno=True)
 _numbers = itertools.count(1)
@@ -81,6 +84,13 @@ class Namespace:
         with self, open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
             file.write(str(value))
 
+    def closing(self) -> bool:
+        """Some connection is in FIN-WAIT-1, LAST-ACK or CLOSING."""
+        with self:
+            rows = [row.split() for table in ("tcp", "tcp6") for row in
+                    Path(f"/proc/thread-self/net/{table}").read_text("ascii").splitlines()]
+        return any(row[3] in ("04", "09", "0B") for row in rows)
+
     def remove(self):
         _check(_libc.umount2(self.path.encode(), MNT_DETACH))
         os.unlink(self.path)
@@ -101,7 +111,16 @@ class Net:
         ip([f"netns add {n.name}" for n in self.all])
         self._made = list(self.all)
 
+    def settled(self) -> bool:
+        """No connection waits for an acknowledgement any more."""
+        return not any(namespace.closing() for namespace in self._made)
+
     def remove(self):
+        """A closed connection keeps its namespace until the peer has acknowledged
+        its end: let it, before the wire goes that the acknowledgement comes by."""
+        end = time.monotonic() + SETTLE
+        while not self.settled() and time.monotonic() < end:
+            time.sleep(0.01)
         while self._made:
             self._made.pop().remove()
 
