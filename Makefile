@@ -15,7 +15,6 @@ obj-m += $(foreach d,$(ksocket-dirs),$(if $(wildcard $(src)/$d/Kbuild),$d/))
 else
 
 LAB := PYTHONPATH=harness /usr/bin/python3 -B -m lab
-K ?= deb6.12
 
 all: modules
 
@@ -31,9 +30,37 @@ install:
 test:
 	@$(LAB) test
 
-## harness: the pytest harness in a guest: K=deb6.12|deb6.1|debug|uml T=<pytest expression>
+## demo: real traffic through the modules, in a guest, as a transcript
+demo:
+	@$(LAB) demo
+
+## shell: a guest with the modules loaded and a network up, to play in (K=)
+shell:
+	@$(LAB) shell $(if $(K),--kernel '$(K)')
+
+## harness: the tests in a guest: K=deb6.12|deb6.1|debug|uml T=<pytest -k expression>
 harness:
-	@$(LAB) harness --kernel '$(K)' --tests '$(T)'
+	@$(LAB) harness $(if $(K),--kernel '$(K)') --tests '$(T)'
+
+## kunit: the KUnit suites under QEMU, on the debug kernel
+kunit:
+	@$(LAB) kunit --kernel debug
+
+## kunit-uml: the KUnit suites in user-mode Linux, in seconds
+kunit-uml:
+	@$(LAB) kunit --kernel uml
+
+## check: checkpatch, sparse, W=1, kernel-doc, include directions, python and shell lint
+check:
+	@$(LAB) check
+
+## selftest: the laboratory's tests of itself (T=)
+selftest:
+	@$(LAB) selftest --tests '$(T)'
+
+## soak: the long runs (K=, T=)
+soak:
+	@$(LAB) soak $(if $(K),--kernel '$(K)') --tests '$(T)'
 
 ## clean: remove what make built here (cached kernels stay)
 clean:
@@ -43,6 +70,6 @@ clean:
 help:
 	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all modules install test harness clean help
+.PHONY: all modules install test demo shell harness kunit kunit-uml check selftest soak clean help
 
 endif

@@ -10,9 +10,7 @@ from .errors import LabError
 
 def harness(args):
     from . import harness as suite
-    report = suite.run(args.kernel, args.tests, args.mark)
-    report.show()
-    return 0 if report.ok() else 1
+    return finish(suite.run(args.kernel, args.tests, args.mark))
 
 
 def modules(args):
@@ -27,14 +25,58 @@ def install(args):
     return 0
 
 
+def check(_args):
+    from . import check as checks
+    return finish(checks.run())
+
+
+def kunit(args):
+    from . import kunit as suites
+    return finish(suites.run(args.kernel))
+
+
+def selftest(args):
+    from . import selftest as tests
+    return finish(tests.run(kernel=args.kernel, expression=args.tests))
+
+
+def test(_args):
+    from . import stages
+    return stages.run()
+
+
+def soak(args):
+    from . import harness as suite
+    return finish(suite.run(args.kernel, args.tests, "soak", budget=4 * 3600))
+
+
+def shell(args):
+    from . import shell as session
+    return session.run(args.kernel)
+
+
+def demo(_args):
+    from . import demo as show
+    return show.run()
+
+
+def finish(report) -> int:
+    report.show()
+    return 0 if report.ok() else 1
+
+
 def parser():
     top = argparse.ArgumentParser(prog="lab", description=__doc__)
     commands = top.add_subparsers(dest="command", required=True)
-    one = commands.add_parser("harness")
-    one.add_argument("--kernel", default="deb6.12")
-    one.add_argument("--tests", default="")
-    one.add_argument("--mark", default="not soak")
-    one.set_defaults(call=harness)
+    for name, call, kernel in (("harness", harness, "deb6.12"), ("soak", soak, "deb6.12"),
+                               ("kunit", kunit, "debug"), ("selftest", selftest, "uml"),
+                               ("shell", shell, "deb6.12"), ("check", check, ""),
+                               ("test", test, ""), ("demo", demo, "")):
+        one = commands.add_parser(name)
+        one.add_argument("--kernel", default=kernel)
+        one.add_argument("--tests", default="", help="a pytest -k expression")
+        one.add_argument("--mark", default="not soak", help="a pytest -m expression")
+        one.set_defaults(call=call)
     for name, call in (("modules", modules), ("install", install)):
         one = commands.add_parser(name)
         one.add_argument("--kdir", default="")

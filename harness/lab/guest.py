@@ -144,7 +144,9 @@ class Guest:
 
     def _arguments(self) -> str:
         modules = f" lab.modules={self.kernel.modules}" if self.kernel.modules else ""
-        return f"{COMMAND_LINE} lab.repo={REPO}{modules} {self.append}".strip()
+        # By default KASAN falls silent after its first report.
+        debug = " kasan_multi_shot" if self.kernel.debug else ""
+        return f"{COMMAND_LINE}{debug} lab.repo={REPO}{modules} {self.append}".strip()
 
     def _qemu(self, channel) -> list:
         def share(tag, path, more):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs the pytest suite inside a guest and brings its results home."""
 
+import re
 from pathlib import Path
 
 from . import kernels, modules, notes, packages, scan
@@ -47,7 +48,8 @@ def _run(kernel, expression: str, mark: str, say, budget: float) -> Report:
 def environment(kernel, root: Path) -> dict:
     """What the tests in the guest are told."""
     return {"KSOCKET_BUILD": str(root), "KSOCKET_KERNEL": kernel.name,
-            "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1"}
+            "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1",
+            "PYTHONUNBUFFERED": "1"}
 
 
 def _pytest(guest: Guest, root: Path, expression: str, mark: str, say, budget) -> int:
@@ -70,6 +72,7 @@ def finish(guest: Guest, root: Path, report: Report, allow=()):
     """Unload everything, look for leaks, end the guest, scan its log."""
     _unload(guest, root, report)
     namespaces(guest, root, report)
+    sensors(guest, report)
     kmemleak(guest)
     guest.quit()
     found = scan.findings(guest.log(), allow)
@@ -112,6 +115,17 @@ def namespaces(guest: Guest, root: Path, report: Report, bound: int = NETNS_BOUN
                                     f"{bound} s after the last test: leaked references")
 
 
+def sensors(guest: Guest, report: Report):
+    """lockdep must still be on: silence is only worth something if it is."""
+    if not guest.kernel.debug:
+        return
+    stats = guest.run(["cat", "/proc/lockdep_stats"]).out
+    if re.search(r"debug_locks:\s+1\b", stats):
+        report.passed("lockdep is on")
+    else:
+        report.failed("lockdep is on", "it switched itself off; the log says why")
+
+
 def kmemleak(guest: Guest):
     """Have the leaks printed to the console, where the scan finds them.
 
@@ -121,5 +135,6 @@ def kmemleak(guest: Guest):
     if not guest.kernel.debug:
         return
     script = ("f=/sys/kernel/debug/kmemleak; echo scan > $f && sleep 6 && "
-              "echo scan > $f && cat $f | tee /dev/kmsg")
+              "echo scan > $f && cat $f | while IFS= read -r line; do "
+              "echo \"$line\"; echo \"$line\" > /dev/kmsg; done")
     guest.run(["sh", "-c", script], timeout=240)

@@ -11,12 +11,13 @@ from .report import Report
 BUDGET = 900
 
 
-def run(say=print, kernel: str = "debug", expression: str = "") -> Report:
+def run(say=print, kernel: str = "uml", expression: str = "") -> Report:
     modules.build(kernels.get(kernel, say), say=say)
     logs = fresh(LOGS / "selftest")
     report = Report("selftest")
     results = logs / "results.jsonl"
-    env = dict(os.environ, KSOCKET_RESULTS=str(results), KSOCKET_SELFTEST_KERNEL=kernel)
+    env = dict(os.environ, KSOCKET_RESULTS=str(results), KSOCKET_SELFTEST_KERNEL=kernel,
+               PYTHONUNBUFFERED="1")
     argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v",
             "--tb=short", "--color=no", f"--junitxml={logs}/junit.xml",
             HARNESS / "selftest"]

@@ -26,7 +26,8 @@ class Stage:
     name: str
     budget: int             # seconds; a stage that takes longer is stopped, and failed
     run: callable
-    needs: tuple = ()       # names of stages
+    needs: tuple = ()       # names of stages without whose success it can't run
+    after: tuple = ()       # names of stages that must have ended, as both use one build
     builder: bool = False   # a kernel's build
     thread: int = None
     began: float = 0
@@ -45,18 +46,20 @@ def all_stages():
               builder=True),
         Stage("kernel uml", 2400, lambda say: kernels.get("uml", say) and None,
               needs=("kernel debug",), builder=True),
-        Stage("check", 600, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
         Stage("source", 600, lambda say: check.source(say) and None),
-        Stage("smoke deb6.1", 420, lambda say: harness.run("deb6.1", mark="smoke", say=say),
-              ("kernel deb6.1",)),
         Stage("harness deb6.12", 900, lambda say: harness.run("deb6.12", say=say),
               ("kernel deb6.12",)),
+        Stage("smoke deb6.1", 420, lambda say: harness.run("deb6.1", mark="smoke", say=say),
+              ("kernel deb6.1",)),
         Stage("kunit debug", 420, lambda say: kunit.run("debug", say), ("kernel debug",)),
-        Stage("harness debug", 1500, lambda say: harness.run("debug", say=say),
-              ("kernel debug",)),
-        Stage("selftest", 900, selftest.run, ("kernel debug",)),
+        Stage("harness debug", 1800, lambda say: harness.run("debug", say=say),
+              ("kernel debug",), ("kunit debug",)),
+        Stage("check", 900, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
         Stage("kunit uml", 180, lambda say: kunit.run("uml", say), ("kernel uml",)),
-        Stage("harness uml", 600, lambda say: harness.run("uml", say=say), ("kernel uml",)),
+        Stage("harness uml", 600, lambda say: harness.run("uml", say=say), ("kernel uml",),
+              ("kunit uml",)),
+        Stage("selftest", 600, selftest.run, ("kernel debug", "kernel uml"),
+              ("harness uml", "harness debug")),
     ]
 
 
@@ -125,7 +128,8 @@ class Runner:
         if self.stopped:
             return None
         for stage in self.stages.values():
-            ready = all(self.stages[n].state == "done" for n in stage.needs)
+            first = stage.needs + stage.after
+            ready = all(self.stages[n].state == "done" for n in first)
             if stage.builder == builder and stage.state == "waiting" and ready:
                 return stage
         return None

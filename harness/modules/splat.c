@@ -4,6 +4,7 @@
  *
  * The laboratory's scanner is only worth something if it sees each kind of
  * complaint that a kernel can make. `insmod splat.ko kind=<name>` makes it.
+ * OPTIMIZER_HIDE_VAR() keeps the compiler from seeing, or dropping, a mistake.
  * Only the laboratory's self-test loads this, into a guest of its own.
  */
 #include <linux/delay.h>
@@ -42,16 +43,18 @@ static void splat_bug(void)
 
 static void splat_null(void)
 {
-	int *volatile nowhere = NULL;
+	int *nowhere = NULL;
 
-	*nowhere = 1;
+	OPTIMIZER_HIDE_VAR(nowhere);
+	WRITE_ONCE(*nowhere, 1);
 }
 
 static void splat_kasan_oob(void)
 {
 	char *p = kmalloc(32, GFP_KERNEL);
-	volatile int past = 32;
+	int past = 32;
 
+	OPTIMIZER_HIDE_VAR(past);
 	if (p)
 		WRITE_ONCE(p[past], 1);
 	kfree(p);
@@ -59,19 +62,20 @@ static void splat_kasan_oob(void)
 
 static void splat_kasan_uaf(void)
 {
-	char *volatile p = kmalloc(32, GFP_KERNEL);
-	char *volatile stale = p;
+	char *p = kmalloc(32, GFP_KERNEL);
 
 	kfree(p);
-	if (stale)
-		WRITE_ONCE(stale[0], 1);
+	OPTIMIZER_HIDE_VAR(p);
+	if (p)
+		WRITE_ONCE(p[0], 1);
 }
 
 static void splat_kasan_vmalloc(void)
 {
 	char *p = vmalloc(100);
-	volatile int past = 100;
+	int past = 100;
 
+	OPTIMIZER_HIDE_VAR(past);
 	if (p)
 		WRITE_ONCE(p[past], 1);
 	vfree(p);
@@ -79,10 +83,12 @@ static void splat_kasan_vmalloc(void)
 
 static void splat_ubsan(void)
 {
-	volatile int shift = 40;
-	volatile int value = 1;
+	int shift = 32;
+	int value = 1;
 
-	value <<= shift;
+	OPTIMIZER_HIDE_VAR(shift);
+	value <<= shift + 8;
+	OPTIMIZER_HIDE_VAR(value);
 }
 
 static void splat_lockdep_order(void)
@@ -167,9 +173,12 @@ static void splat_kmemleak(void)
 {
 	static const size_t sizes[] = { 100, 200, 300, 400 };
 	size_t i;
+	char *p;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
-		WRITE_ONCE(*(char *)kmalloc(sizes[i], GFP_KERNEL), 1);
+	for (i = 0; i < ARRAY_SIZE(sizes); i++) {
+		p = kmalloc(sizes[i], GFP_KERNEL);
+		OPTIMIZER_HIDE_VAR(p);
+	}
 }
 
 static void splat_refcount(void)
@@ -236,11 +245,17 @@ static void splat_list(void)
 	list_add(&entry, &head);
 }
 
+/* A constructor keeps the cache from being merged with another. */
+static void splat_construct(void *object)
+{
+	memset(object, 0, 64);
+}
+
 static void splat_cache_leak(void)
 {
 	struct kmem_cache *cache;
 
-	cache = kmem_cache_create("splat", 64, 0, SLAB_POISON, NULL);
+	cache = kmem_cache_create("splat", 64, 0, 0, splat_construct);
 	if (!cache)
 		return;
 	if (kmem_cache_alloc(cache, GFP_KERNEL))
