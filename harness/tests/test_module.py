@@ -1,0 +1,87 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""Modules that come and go: a consumer that leaves, and ksocket itself."""
+
+import socket
+from pathlib import Path
+
+import pytest
+
+import kmod
+import topology
+from blocked import BOUND, until
+from conftest import BUILD, KernelLog
+from ksock import Device
+
+pytestmark = pytest.mark.smoke
+
+
+def leaver(**parameters):
+    kmod.load(BUILD / "harness/modules/leaver.ko", **parameters)
+
+
+def gone(namespace):
+    """The other end of its wire is gone, and so the namespace is."""
+    with namespace:
+        return not any(name == "eth" for _, name in socket.if_nameindex())
+
+
+def rows(namespace):
+    with namespace:
+        return Path("/proc/thread-self/net/ksocket").read_text("ascii").splitlines()[1:]
+
+
+def test_sockets_of_a_module_that_left_are_reset(pair):
+    """The peer sees a reset, the listing is empty, and one line tells whose fault it was."""
+    with pair.server:
+        server = socket.create_server((pair.server.v4, 0))
+    log = KernelLog()
+    with server:
+        with pair.client:
+            leaver(address=pair.server.v4, port=server.getsockname()[1])
+        peer = server.accept()[0]
+        peer.settimeout(BOUND)
+        assert sorted(row.split()[0] for row in rows(pair.client)) == ["leaver"] * 3
+        kmod.unload("leaver")
+        with pytest.raises(ConnectionResetError):
+            peer.recv(8)
+    assert rows(pair.client) == []
+    told = [line for line in log.new().splitlines() if "left" in line]
+    assert told == ["ksocket: module leaver left 3 sockets open, which were reset: "
+                    "call ksock_close() in its exit"]
+
+
+def test_sockets_of_a_module_whose_init_failed_are_reset(pair):
+    """A module whose init fails leaves like any other."""
+    with pair.client:
+        with pytest.raises(OSError):
+            leaver(address=pair.server.v4, port=9)      # refused
+    assert rows(pair.client) == []
+    assert not Path("/sys/module/leaver").exists()
+
+
+def test_a_namespace_gone_before_the_module():
+    """The handle that a namespace left behind goes with its module."""
+    log = KernelLog()
+    with topology.pair() as net:
+        with net.client:
+            leaver(unpinned=1)
+        net.drop(net.client)
+        until(lambda: gone(net.server), "the namespace to go")
+    kmod.unload("leaver")
+    assert "module leaver left 1 sockets open" in log.new()
+
+
+def test_ksocket_stays_while_it_is_used():
+    """rmmod is refused: consumers are loaded."""
+    with pytest.raises(BlockingIOError):
+        kmod.unload("ksocket")
+    assert Path("/sys/module/ksocket").exists()
+
+
+def test_owner_is_shown(pair):
+    """The listing names the module that opened a socket."""
+    with Device() as device:
+        with pair.client:
+            device.socket()
+        assert rows(pair.client)[0].split()[:4] == ["ksockctl", "inet", "stream", "closed"]
+    until(lambda: not rows(pair.client), "the listing to be empty")
