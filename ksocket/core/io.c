@@ -7,6 +7,7 @@
  * transfer for the next call: so do we. A caller who does not ask for the count
  * gets all or an error.
  */
+#include <linux/fs.h>
 #include <linux/uio.h>
 
 #include "core.h"
@@ -472,6 +473,12 @@ int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *recvd)
 }
 EXPORT_SYMBOL_GPL(ksock_recv);
 
+/*
+ * Our sockets have no file, but udp_poll() looks into one: whether it is
+ * blocking, so that a packet with a bad checksum must not be reported.
+ */
+static struct file ksock_blocking_file;
+
 /**
  * ksock_poll() - what could be done without blocking
  * @s: handle
@@ -488,7 +495,7 @@ __poll_t ksock_poll(ksocket_t s)
 	if (ksock_enter(s, &call))
 		return EPOLLNVAL;
 	if (s->sock->ops->poll)
-		events = s->sock->ops->poll(NULL, s->sock, NULL);
+		events = s->sock->ops->poll(&ksock_blocking_file, s->sock, NULL);
 	ksock_leave(s, &call);
 	return events;
 }
