@@ -122,13 +122,15 @@ int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 	if (!s)
 		return -EFAULT;
 	*s = NULL;
+	if (!net)
+		return -EFAULT;
 	if (flags & ~KSOCK_FLAGS)
 		return -EINVAL;
 	/*
 	 * Held until the socket is published: a namespace whose exit has begun
 	 * would never find it.
 	 */
-	net = net ? maybe_get_net(net) : NULL;
+	net = maybe_get_net(net);
 	if (!net)
 		return -ENETDOWN;
 
