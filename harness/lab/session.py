@@ -60,7 +60,9 @@ def prepare(terminal: int):
 def main(device: str):
     build = Path(os.environ["KSOCKET_BUILD"])
     load(build)
-    with topology.pair() as net, open(device, "r+b", buffering=0) as terminal:
+    # NOCTTY: it is to be the shell's terminal, not ours.
+    number = os.open(device, os.O_RDWR | os.O_NOCTTY)
+    with topology.pair() as net, open(number, "wb", buffering=0) as terminal:
         names(net)
         rcfile = Path("/run/session.rc")
         rcfile.write_text(RCFILE.format(build=build), encoding="utf-8")
