@@ -28,6 +28,7 @@ TOOLS = {
     "qemu-system-x86": "/usr/bin/qemu-system-x86_64",
     "busybox-static": "/bin/busybox",
     "iproute2": "/usr/sbin/tc",
+    "curl": "/usr/bin/curl",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }
 CHECKERS = {
