@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 import topology
+from ksock import Device
+from peers import Ends
 
 from lab import scan
 
@@ -89,3 +91,19 @@ def link():
     """Make impaired wires: link(loss="1%", delay="10ms"), removed after the test."""
     with contextlib.ExitStack() as stack:
         yield lambda **how: stack.enter_context(topology.link(**how))
+
+
+# --- sockets; see ksock.py and peers.py
+
+@pytest.fixture
+def device():
+    """/dev/ksockctl; what a test left open is closed with it."""
+    with Device() as opened:
+        yield opened
+
+
+@pytest.fixture
+def ends(pair, device):
+    """Makes ksockets and their peers on the pair."""
+    with Ends(pair, device) as made:
+        yield made
