@@ -9,6 +9,8 @@
  * addr.c	addresses in and out
  * slice.c	sleeping where the family would sleep on the peer's queue
  * gate.c	calls entering and leaving while the handle is shut
+ * conn.c	connections being made: connect, accept, names, poll
+ * stream.c	streams: bytes in order, both ways, to the end
  *
  * The first ones look at functions without sockets. The others send over the
  * loopback device of the initial network namespace, with the help of:

@@ -60,7 +60,7 @@ static bool kt_settled(struct kt_thread *thread)
 {
 	return completion_done(&thread->done) ||
 	       (atomic_read(&thread->s->calls) > 0 &&
-		READ_ONCE(thread->task->__state) == TASK_INTERRUPTIBLE);
+		READ_ONCE(thread->task->__state) & TASK_INTERRUPTIBLE);
 }
 
 /* Until the thread sleeps in its call, waiting for the peer. */
