@@ -2,6 +2,8 @@
 /*
  * Connections: listen, accept, connect, shutdown
  */
+#include <linux/slab.h>
+
 #include "core.h"
 
 static int ksock_open_flags(const struct ksocket *s)
@@ -51,7 +53,7 @@ static int ksock_accepted_name(struct socket *sock, struct sockaddr *addr,
 
 	if (!addr)
 		return 0;
-	len = sock->ops->getname(sock, (struct sockaddr *)&name, 2);
+	len = READ_ONCE(sock->ops)->getname(sock, (struct sockaddr *)&name, 2);
 	if (len < 0)
 		return -ECONNABORTED;
 	ksock_put_addr(&name, len, addr, addrlen);
@@ -73,7 +75,7 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 		err = kernel_accept(s->sock, &sock, ksock_open_flags(s));
 	} while (ksock_retry(s, err));
 	if (err < 0)
-		goto rele;
+		goto free;
 	err = ksock_accepted_name(sock, addr, addrlen);
 	if (err)
 		goto release;
@@ -83,8 +85,8 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 
 release:
 	sock_release(sock);
-rele:
-	ksock_rele(new);
+free:
+	kfree(new);
 	return err;
 }
 

@@ -17,7 +17,7 @@
 				 MSG_MORE | MSG_FASTOPEN)
 #define KSOCK_RECV_FLAGS	(MSG_OOB | MSG_PEEK | MSG_DONTWAIT | \
 				 MSG_TRUNC | MSG_WAITALL | MSG_NOSIGNAL | \
-				 MSG_ERRQUEUE | MSG_CMSG_CLOEXEC)
+				 MSG_ERRQUEUE)
 
 static bool ksock_is_stream(const struct ksocket *s)
 {
@@ -48,6 +48,8 @@ static int ksock_send_sliced(struct ksocket *s, struct msghdr *msg)
 		msg->msg_flags = flags | MSG_DONTWAIT;
 		ret = sock_sendmsg(s->sock, msg);
 	} while (ksock_slice(s, &timeo, &ret));
+	if (ret < 0)
+		msg->msg_iter = data;
 	msg->msg_flags = flags;
 	return ret;
 }
@@ -116,6 +118,7 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 			 size_t *sent)
 {
 	bool blocks = ksock_blocks(s, flags);
+	size_t size = msg_data_left(msg);
 	size_t done = 0;
 	int err;
 
@@ -132,6 +135,7 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 		err = ksock_send_some(s, msg, &done);
 	else
 		err = ksock_send_all(s, msg, &done);
+	iov_iter_reexpand(&msg->msg_iter, size - done);
 	atomic64_add(done, &s->tx_bytes);
 	if (sent)
 		*sent = done;
@@ -141,8 +145,9 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 /**
  * ksock_sendmsg() - send a message with address and control data
  * @s: handle
- * @msg: what to send: msg_iter over memory of any kind; msg_name and
- *	msg_control in kernel memory, or NULL; msg_flags is ignored
+ * @msg: what to send: msg_iter over memory of any kind, which is moved past
+ *	what was sent; msg_name and msg_control in kernel memory, or NULL;
+ *	msg_flags is ignored
  * @flags: MSG_OOB, MSG_DONTROUTE, MSG_DONTWAIT, MSG_EOR, MSG_CONFIRM, MSG_MORE,
  *	MSG_FASTOPEN, or 0; MSG_NOSIGNAL is always set
  * @sent: where the number of bytes sent is stored, also on error; or NULL on a
@@ -183,6 +188,7 @@ int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent)
 	copy.msg_control_is_user = false;
 	copy.msg_ubuf = NULL;
 	err = ksock_do_send(s, &copy, flags, sent);
+	msg->msg_iter = copy.msg_iter;
 leave:
 	ksock_leave(s, &call);
 	return err;
@@ -489,13 +495,15 @@ static struct file ksock_blocking_file;
  */
 __poll_t ksock_poll(ksocket_t s)
 {
+	const struct proto_ops *ops;
 	struct ksock_call call;
 	__poll_t events = 0;
 
 	if (ksock_enter(s, &call))
 		return EPOLLNVAL;
-	if (s->sock->ops->poll)
-		events = s->sock->ops->poll(&ksock_blocking_file, s->sock, NULL);
+	ops = READ_ONCE(s->sock->ops);
+	if (ops->poll)
+		events = ops->poll(&ksock_blocking_file, s->sock, NULL);
 	ksock_leave(s, &call);
 	return events;
 }

@@ -76,14 +76,15 @@ static bool ksock_is_udp(const struct sock *sk)
 
 static int ksock_inq(struct socket *sock)
 {
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
 	struct sock *sk = sock->sk;
 
 	if (sk->sk_family == AF_UNIX)
 		return unix_inq_len(sk);
 	if (ksock_is_udp(sk))
 		return ksock_udp_first(sk);
-	if (sock->ops->peek_len)
-		return sock->ops->peek_len(sock);
+	if (ops->peek_len)
+		return ops->peek_len(sock);
 	return -ENOTTY;
 }
 

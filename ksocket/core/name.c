@@ -57,7 +57,8 @@ static int ksock_getname(ksocket_t s, struct sockaddr *addr, socklen_t *addrlen,
 	err = -EFAULT;
 	if (!addr || !addrlen)
 		goto leave;
-	err = s->sock->ops->getname(s->sock, (struct sockaddr *)&name, peer);
+	err = READ_ONCE(s->sock->ops)->getname(s->sock,
+					       (struct sockaddr *)&name, peer);
 	if (err < 0)
 		goto leave;
 	ksock_put_addr(&name, err, addr, addrlen);

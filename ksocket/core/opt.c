@@ -453,6 +453,7 @@ EXPORT_SYMBOL_GPL(ksock_getsockopt);
 static int ksock_do_setsockopt(struct socket *sock, int level, int optname,
 			       const void *optval, int optlen)
 {
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
 	sockptr_t val = KERNEL_SOCKPTR((void *)optval);
 
 	if (optlen < 0)
@@ -461,9 +462,9 @@ static int ksock_do_setsockopt(struct socket *sock, int level, int optname,
 		return -EFAULT;
 	if (level == SOL_SOCKET && !ksock_compat_own_sol_socket(sock))
 		return sock_setsockopt(sock, level, optname, val, optlen);
-	if (!sock->ops->setsockopt)
+	if (!ops->setsockopt)
 		return -ENOPROTOOPT;
-	return sock->ops->setsockopt(sock, level, optname, val, optlen);
+	return ops->setsockopt(sock, level, optname, val, optlen);
 }
 
 /**

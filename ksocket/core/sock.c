@@ -140,7 +140,7 @@ int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 		goto put_net;
 	err = sock_create_kern(net, domain, type, protocol, &sock);
 	if (err < 0)
-		goto rele;
+		goto free;
 	if (!(flags & KSOCK_NOPIN))
 		ksock_pin_net(sock->sk);
 	ksock_publish(new, sock);
@@ -148,8 +148,8 @@ int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 	*s = new;
 	return 0;
 
-rele:
-	ksock_rele(new);
+free:
+	kfree(new);
 put_net:
 	put_net(net);
 	return ksock_plain_errno(err);
@@ -175,14 +175,21 @@ EXPORT_SYMBOL_GPL(ksock_hold);
  * ksock_rele() - give back a ksock_hold()
  * @s: handle; NULL is ignored
  *
- * Does not close the socket: that is what ksock_close() is for.
+ * Does not close the socket: that is what ksock_close() is for. One call too
+ * many, on a socket that is open, is told in the log and has no effect.
  *
  * Context: Any.
  */
 void ksock_rele(ksocket_t s)
 {
-	if (s && refcount_dec_and_test(&s->refs))
-		kfree(s);
+	if (!s || !refcount_dec_and_test(&s->refs))
+		return;
+	if (unlikely(!READ_ONCE(s->gone))) {
+		pr_warn_once("ksock_rele() without ksock_hold() on an open socket: close it by ksock_close()\n");
+		refcount_set(&s->refs, 1);
+		return;
+	}
+	kfree(s);
 }
 EXPORT_SYMBOL_GPL(ksock_rele);
 
