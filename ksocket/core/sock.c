@@ -16,7 +16,7 @@
 
 #include "core.h"
 
-LIST_HEAD(ksock_list);
+struct list_head ksock_list = LIST_HEAD_INIT(ksock_list);
 EXPORT_SYMBOL_IF_KUNIT(ksock_list);
 DEFINE_SPINLOCK(ksock_list_lock);
 EXPORT_SYMBOL_IF_KUNIT(ksock_list_lock);
@@ -185,7 +185,8 @@ void ksock_rele(ksocket_t s)
 	if (!s || !refcount_dec_and_test(&s->refs))
 		return;
 	if (unlikely(!READ_ONCE(s->gone))) {
-		pr_warn_once("ksock_rele() without ksock_hold() on an open socket: close it by ksock_close()\n");
+		pr_warn_once("%s() without a hold, on an open socket: only ksock_close() ends it\n",
+			     __func__);
 		refcount_set(&s->refs, 1);
 		return;
 	}
