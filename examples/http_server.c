@@ -118,8 +118,7 @@ static void serve(struct worker *w)
 		}
 	}
 
-	/* To close on unread bytes would reset the answer away. */
-	ksock_shutdown(w->sock, SHUT_WR);
+	ksock_shutdown(w->sock, SHUT_WR);	/* a close on unread bytes resets */
 	for (; !err && n && drained < SZ_1M; drained += n)
 		err = ksock_recv(w->sock, w->buf, sizeof(w->buf), 0, &n);
 }
@@ -131,7 +130,7 @@ static int work(void *arg)
 	ksocket_t s;
 	int err = 0;
 
-	while (err != -EINTR && err != -ENOTSOCK) {
+	while (!err || err == -ECONNABORTED || err == -ENOMEM) {
 		err = ksock_accept(listener, &s, NULL, NULL);
 		if (err)
 			continue;
@@ -142,6 +141,7 @@ static int work(void *arg)
 			ksock_close(s);
 		mutex_unlock(&lock);
 		ksock_setsockopt(s, SOL_SOCKET, SO_RCVTIMEO, &idle, sizeof(idle));
+		ksock_setsockopt(s, SOL_SOCKET, SO_SNDTIMEO, &idle, sizeof(idle));
 		serve(w);
 		mutex_lock(&lock);
 		w->sock = NULL;

@@ -150,7 +150,7 @@ static int accept_thread(void *arg)
 		err = ksock_accept(listener, &from, NULL, NULL);
 		if (!err)
 			session_start(from);
-	} while (err != -EINTR && err != -ENOTSOCK);
+	} while (!err || err == -ECONNABORTED || err == -ENOMEM);
 	kthread_complete_and_exit(&acceptor_left, 0);
 }
 

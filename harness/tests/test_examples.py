@@ -12,7 +12,9 @@ import socket
 import socketserver
 import struct
 import threading
+import time
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import pytest
 
@@ -356,6 +358,25 @@ def test_server_finds_its_port_taken(pair):
         with pytest.raises(OSError) as caught:
             load(pair.server, "http_server", address=pair.server.v4, port=PORT)
     assert caught.value.errno == errno.EADDRINUSE
+
+
+@pytest.mark.parametrize("name, thread", [("http_server", "http/0"), ("relay", "relay")])
+def test_servers_end_with_their_listener(pair, name, thread):
+    """A listener that is destroyed ends its threads; they don't spin on the error."""
+    def running():
+        found = False
+        for path in Path("/proc").glob("[0-9]*/comm"):
+            with contextlib.suppress(OSError):      # it may just have ended
+                found |= path.read_text(encoding="utf-8").strip() == thread
+        return found
+
+    with example(pair.server, name, address=pair.server.v4, port=PORT):
+        assert running()
+        pair.server.run(["ss", "-K", "state", "listening", f"sport = {PORT}"])
+        deadline = time.monotonic() + BOUND
+        while running():
+            assert time.monotonic() < deadline
+            time.sleep(0.05)
 
 
 def until_it_fails(step, going: threading.Semaphore):
