@@ -100,15 +100,19 @@ class Device:
 
     def call(self, op, handle=-1, data=b"", address=b"", addrlen=None, size=None, ctl=0,
              **fields) -> "Done":
-        """Make one call and return what it left, without raising for its errno."""
+        """Make one call and return what it left, without raising for its errno.
+
+        ctl: control data to send, or the room for what is received
+        """
         room = ctypes.create_string_buffer(bytes(data), max(len(data), 1))
         addr = ctypes.create_string_buffer(ADDR_ROOM)
         raw = pack(address)
         ctypes.memmove(addr, raw, len(raw))
-        control = ctypes.create_string_buffer(max(ctl, 1))
+        ctl = ctl if isinstance(ctl, bytes) else bytes(ctl)
+        control = ctypes.create_string_buffer(ctl, max(len(ctl), 1))
         call = Call(op=OP[op], handle=handle, data=ctypes.addressof(room),
                     data_len=len(data), size=len(data) if size is None else size,
-                    addr=ctypes.addressof(addr), ctl=ctypes.addressof(control), ctl_len=ctl,
+                    addr=ctypes.addressof(addr), ctl=ctypes.addressof(control), ctl_len=len(ctl),
                     addrlen=len(raw) if addrlen is None else addrlen, **fields)
         fcntl.ioctl(self.file, KSOCKCTL_CALL, call)
         return Done(call, room.raw[:len(data)], addr.raw, control.raw)
