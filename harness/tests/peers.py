@@ -9,7 +9,7 @@ import struct
 
 import pytest
 
-from blocked import BOUND
+from blocked import BOUND, until
 
 INET, INET6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
 STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
@@ -112,12 +112,28 @@ def where(sock):
     return address.decode() if isinstance(address, bytes) else address
 
 
-def fill(sock) -> int:
+def push(sock) -> int:
     """Send on a ksocket until no more goes, without blocking; return the bytes."""
     total = 0
     with contextlib.suppress(BlockingIOError):
         while True:
             total += sock.send(bytes(65536), socket.MSG_DONTWAIT)
+    return total
+
+
+def window_is_closed(sock) -> bool:
+    """All that was sent is acknowledged, and the rest is not sent: TCP_INFO's
+    tcpi_unacked and tcpi_notsent_bytes."""
+    info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 148)
+    return not struct.unpack_from("=I", info, 24)[0] and struct.unpack_from("=I", info, 144)[0]
+
+
+def fill(sock) -> int:
+    """Push until the peer's buffer is full, too: nothing moves until it reads."""
+    total = push(sock)
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) != UNIX:
+        until(lambda: window_is_closed(sock), "the peer to close its window")
+        total += push(sock)
     return total
 
 
