@@ -11,7 +11,7 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import KSocket
-from peers import (DGRAM, INET, STREAM, UNIX, every_family, every_kind, fill, inet_family, where)
+from peers import (DGRAM, INET, UNIX, every_family, every_kind, fill, inet_family, where)
 
 pytestmark = pytest.mark.smoke
 
