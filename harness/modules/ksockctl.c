@@ -129,10 +129,7 @@ static int recv_message(struct job *job)
 			    done_or_null(job));
 	call->addrlen = job->msg.msg_namelen;
 	call->msg_flags = job->msg.msg_flags;
-	if (job->msg.msg_control)
-		call->ctl_len -= job->msg.msg_controllen;
-	else
-		call->ctl_len = 0;
+	call->ctl_len -= job->msg.msg_controllen;
 	return err;
 }
 

@@ -379,6 +379,7 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	struct ksock_call call;
 	struct msghdr copy;
 	socklen_t room;
+	bool drops;
 	int err;
 
 	if (recvd)
@@ -400,7 +401,8 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	 * A peer may send descriptors, and there is no table here to put them
 	 * in (scm_detach_fds() would warn): without room they are dropped.
 	 */
-	if (s->sock->sk->sk_family == AF_UNIX) {
+	drops = s->sock->sk->sk_family == AF_UNIX;
+	if (drops) {
 		copy.msg_control = NULL;
 		copy.msg_controllen = 0;
 	}
@@ -409,8 +411,10 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	if (msg->msg_name)
 		ksock_put_addr(&name, copy.msg_namelen, msg->msg_name, &room);
 	msg->msg_namelen = copy.msg_namelen;
-	msg->msg_controllen = copy.msg_controllen;
-	msg->msg_control = copy.msg_control;
+	if (!drops) {
+		msg->msg_controllen = copy.msg_controllen;
+		msg->msg_control = copy.msg_control;
+	}
 	msg->msg_flags = copy.msg_flags;
 	msg->msg_iter = copy.msg_iter;
 leave:
