@@ -9,10 +9,18 @@
  * addr.c	addresses in and out
  * slice.c	sleeping where the family would sleep on the peer's queue
  * gate.c	calls entering and leaving while the handle is shut
+ * handle.c	handles: held, closed twice, without a namespace or a module
  * conn.c	connections being made: connect, accept, names, poll
  * stream.c	streams: bytes in order, both ways, to the end
+ * dgram.c	datagrams: one message at a time, with its sender's name
+ * unix.c	AF_UNIX, where connecting and sending wait on the peer's queue
+ * opt.c	socket options
+ * ioctl.c	ioctls
+ * stats.c	the rows of /proc/net/ksocket
+ * close.c	closing below blocked callers, and by a reset
+ * signal.c	signals to blocked callers, and the other flags
  *
- * The first ones look at functions without sockets. The others send over the
+ * The first four look at functions without sockets. The others send over the
  * loopback device of the initial network namespace, with the help of:
  *
  * fixture.c	sockets that end with their test
