@@ -5,9 +5,9 @@ import json
 from pathlib import Path
 
 from . import kernels, modules, ownkernel, packages
+from .checkup import visit
 from .errors import LabError
 from .guest import Guest
-from .harness import finish
 from .paths import BUILD, locked
 from .process import run as run_process
 from .report import Report
@@ -31,12 +31,7 @@ def _run(kernel, say) -> Report:
     report = Report(f"kunit {name}")
     guest = Guest(kernel, f"kunit-{name}")
     say(f"booting {kernel.release} (log: {guest.console})")
-    try:
-        with guest:
-            _load(guest, root)
-            finish(guest, root, report)
-    except LabError as error:
-        report.failed("guest", str(error))
+    visit(guest, root, report, lambda: _load(guest, root))
     try:
         _count(guest, report, say)
     except LabError as error:

@@ -108,7 +108,7 @@ def _compile(argv, log: Path, name: str, say):
     env = dict(os.environ, CCACHE_DIR=ccache, CCACHE_MAXSIZE="4G")
     began = time.monotonic()
     with open(log, "wb") as out:
-        child = process.start(["nice", "-n", "15", *argv], stdin=subprocess.DEVNULL,
+        child = process.start(["nice", "-n", "10", *argv], stdin=subprocess.DEVNULL,
                               stdout=out, stderr=subprocess.STDOUT, env=env)
         try:
             while child.poll() is None:

@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import harness, kernels, modules, scan
+from lab import checkup, kernels, modules, scan
 from lab.errors import GuestDied
 from lab.guest import Guest
 from lab.report import Report
@@ -120,7 +120,7 @@ class TestOneGuest:
         """Memory that nobody points to is found."""
         with common.made("kmemleak") as before:
             pass
-        harness.kmemleak(common.guest)
+        checkup.leaks(common.guest)
         common.await_kind("kmemleak", before)
 
     def test_namespace_left(self, common, build):
@@ -128,7 +128,7 @@ class TestOneGuest:
         with common.made("netns-leak", ("unshare", "-n")):
             pass
         report = Report("selftest")
-        harness.namespaces(common.guest, build, report, bound=3)
+        checkup.namespaces(common.guest, build, report, bound=3)
         assert report.bad and "1 network namespaces are still alive" in report.bad[0][1]
 
     def test_hung_task(self, common):
@@ -163,8 +163,10 @@ def test_lockdep(kernel, build, kind):
 def test_fatal(kernel, build, kind, expected):
     """A guest that oopses is noticed at once, with its log and the lines that matter."""
     with patient(kernel, build, kind) as one:
+        began = time.monotonic()
         with pytest.raises(GuestDied) as error:
-            one.load(kind).wait()
+            one.load(kind, timeout=900).wait()
+        assert time.monotonic() - began < BOUND
         log = one.guest.log()
         assert expected in [f.kind for f in scan.findings(log)]
         assert "Kernel panic - not syncing" in log
