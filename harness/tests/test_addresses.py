@@ -10,7 +10,8 @@ import threading
 import pytest
 
 from ksock import NULL_ADDR, NULL_ADDRLEN, NULL_NEW, KSocket, pack, unpack
-from peers import DGRAM, INET, INET6, STREAM, UNIX, every_family, every_kind, inet_family, name, where
+from peers import (DGRAM, INET, INET6, STREAM, UNIX, every_family, every_kind, inet_family, name,
+                   where)
 
 pytestmark = pytest.mark.smoke
 

@@ -11,8 +11,8 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import NULL_ADDR, NULL_DATA, NULL_DONE
-from peers import (DGRAM, INET, INET6, STREAM, UNIX, errno_of, every_family, every_kind, inet_family,
-                   where)
+from peers import (DGRAM, INET, INET6, STREAM, UNIX, errno_of, every_family, every_kind,
+                   inet_family, where)
 
 pytestmark = pytest.mark.smoke
 
