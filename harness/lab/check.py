@@ -8,7 +8,8 @@ from pathlib import Path
 
 from . import kernels, modules, ownkernel, packages
 from .errors import LabError
-from .paths import LOGS, REPO
+from .paths import LOGS, REPO, fresh
+from .process import run as run_process
 from .report import Report
 
 C_DIRS = ("ksocket", "include", "examples", "kunit", "harness/modules")
@@ -33,7 +34,7 @@ def run(say=print) -> Report:
     packages.ensure({**packages.TOOLS, **packages.CHECKERS}, say)
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
-              checkpatch, kernel_doc, warnings_61, warnings_612)
+              checkpatch, kernel_doc, warnings_61, warnings_612, readme)
     for check in checks:
         try:
             problems = check(say)
@@ -183,6 +184,25 @@ def _warnings(kernel: str, extra: list, say) -> str:
              if re.search(r"\b(warning|error):", line, re.I)
              and (str(root) in line or not line.startswith("/"))]
     return "\n".join(lines)
+
+
+def readme(say) -> str:
+    """The module in README.md compiles as printed, by the command as printed."""
+    text = (REPO / "README.md").read_text(encoding="utf-8")
+    parts = [re.search(rf"```{kind}\n(.*?)```", text, re.S) for kind in ("c", "make", "sh")]
+    if not all(parts):
+        return "README.md: no module, Kbuild file and command to try"
+    module, kbuild, command = (part[1] for part in parts)
+    kernel = kernels.get("deb6.12", say)
+    root = modules.build(kernel, say=say)
+    place = fresh(modules.BUILD / "readme")
+    (place / "hello.c").write_text(module, encoding="utf-8")
+    (place / "Kbuild").write_text(kbuild, encoding="utf-8")
+    env = dict(os.environ, KDIR=str(kernel.headers), KSOCKET=str(REPO),
+               SYMVERS=str(root / "Module.symvers"), MAKEFLAGS=" ".join(kernel.make))
+    said = run_process(["sh", "-ec", command], cwd=place, env=env, timeout=300,
+                       log=LOGS / "build-readme.log", what="the module in README.md")
+    return "\n".join(line for line in said.splitlines() if "warning:" in line)
 
 
 def _touch(variant: str, kernel: str):

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 
-from . import harness, kernels, modules, packages, scan
+from . import checkup, kernels, modules, packages, scan
 from .errors import LabError
 from .guest import Guest
 from .report import Report
@@ -228,7 +228,7 @@ def leave(stage: Stage):
         job.wait()
     stage.run("ip netns delete alice; ip netns delete bob")
     report = Report("demo")
-    harness.namespaces(stage.guest, stage.root, report)
+    checkup.namespaces(stage.guest, stage.root, report)
     stage.expect(report.ok(), "both namespaces are gone: no reference is left",
                  "\n".join(text for _, text in report.bad))
     stage.guest.quit()
