@@ -66,17 +66,17 @@ def _newest_debian(series: str):
 
 def _parts(headers: str):
     """The four packages behind a headers package with their versions, or None."""
-    own = packages.record(headers)
+    own = packages.records(headers).get(headers, {})
     depends = own.get("Depends", "")
     common = re.search(r"linux-headers-\S+-common", depends)
     kbuild = re.search(r"linux-kbuild-[^\s,]+", depends)
     if not common or not kbuild:
         return None
     image = headers.replace("linux-headers-", "linux-image-", 1)
-    records = {n: packages.record(n) for n in (headers, image, common[0], kbuild[0])}
-    if not all(records.values()) or records[image]["Version"] != own["Version"]:
+    others = packages.records(image, common[0], kbuild[0])
+    if len(others) != 3 or others[image]["Version"] != own["Version"]:
         return None
-    return {name: fields["Version"] for name, fields in records.items()}
+    return {name: fields["Version"] for name, fields in {headers: own, **others}.items()}
 
 
 @functools.lru_cache(maxsize=None)

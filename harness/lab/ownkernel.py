@@ -43,7 +43,7 @@ def source(say=print) -> Path:
     """Debian's newest 6.12 source, unpacked."""
     if not packages.lists_present():
         packages.update(say)
-    version = packages.record(SOURCE).get("Version")
+    version = packages.records(SOURCE).get(SOURCE, {}).get("Version")
     if not version:
         raise LabError(f"apt knows no {SOURCE}")
     root = cache() / "source" / plain(version)

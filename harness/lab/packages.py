@@ -70,12 +70,16 @@ def names(prefix: str) -> list:
     return run(["apt-cache", "pkgnames", prefix]).split()
 
 
-def record(name: str) -> dict:
-    """The newest version's fields, or nothing when it can't be downloaded."""
-    done = subprocess.run(["apt-cache", "show", "--no-all-versions", name], text=True,
+def records(*wanted: str) -> dict:
+    """The newest version's fields of each package that can be downloaded.
+
+    All in one question: apt may have to read its lists anew for each.
+    """
+    done = subprocess.run(["apt-cache", "show", "--no-all-versions", *wanted], text=True,
                           capture_output=True, check=False, timeout=60)
-    fields = dict(re.findall(r"^(\S+): (.*)$", done.stdout, re.M))
-    return fields if "Filename" in fields else {}
+    found = (dict(re.findall(r"^(\S+): (.*)$", part, re.M)) for part in
+             done.stdout.split("\n\n"))
+    return {fields["Package"]: fields for fields in found if "Filename" in fields}
 
 
 def download(name: str, version: str, into: Path) -> Path:
