@@ -244,6 +244,7 @@ def leave(stage: Stage):
 def play(script: Transcript):
     """All of it; raises LabError at what fails."""
     packages.ensure(packages.TOOLS, script.note)
+    script.note("asking apt for Debian's newest 6.12 kernel")
     kernel = kernels.get("deb6.12", script.note)
     root = modules.build(kernel, say=script.note)
     guest = Guest(kernel, "demo")
