@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blocked import Blocked, until
+from blocked import BOUND, Blocked, until
 from ksock import KSocket, NOINTR, NULL_ADDR, NULL_DONE
 from peers import DGRAM, INET, INET6, UNIX, every_family, fill, name, where
 
@@ -208,6 +208,33 @@ def test_kill_waits_for_the_call(ends, family):
     assert sock.recv(16) == b"next"
 
 
+def lingering(ends, flags):
+    """A close that waits until the peer has what it does not read."""
+    sock, peer = ends.stream(flags=flags)
+    total = fill(sock)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, BOUND))
+    return Blocked(sock, "close"), peer, total
+
+
+def test_signal_ends_the_lingering(ends):
+    """The socket is closed all the same, and everything arrives."""
+    call, peer, total = lingering(ends, 0)
+    interrupt(call)
+    assert call.result() == 0
+    assert len(received(peer, total)) == total
+    assert peer.recv(8) == b""
+
+
+def test_lingering_without_signals(ends):
+    """With KSOCK_NOINTR the close waits on."""
+    call, peer, total = lingering(ends, NOINTR)
+    interrupt(call)
+    until(lambda: pending(call) and call.asleep(), "the signal to be pending")
+    assert len(received(peer, total)) == total
+    assert call.result() == 0
+    assert peer.recv(8) == b""
+
+
 # --- time-outs
 
 def timeout(sock, option, milliseconds=50):
@@ -337,6 +364,9 @@ def test_interrupted_connect_goes_on(ends, link):
         with server.accept()[0] as peer:
             sock.send(b"hello")
             assert peer.recv(8) == b"hello"
+            # The network goes before a FIN would have crossed it.
+            for end in (sock, peer):
+                end.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
 
 
 @pytest.mark.parametrize("null", [0, NULL_ADDR], ids=["name", "no-name"])
