@@ -77,8 +77,8 @@ struct ksocket *ksock_alloc(unsigned int flags, struct module *owner);
 void ksock_publish(struct ksocket *s, struct socket *sock);
 void ksock_net_down(struct net *net);
 unsigned int ksock_reap(struct module *owner);
-void ksock_scope_begin(struct ksocket *s, struct ksock_call *call);
-void ksock_scope_end(struct ksocket *s, struct ksock_call *call);
+void ksock_scope_begin(unsigned int flags, struct ksock_call *call);
+void ksock_scope_end(unsigned int flags, struct ksock_call *call);
 
 /**
  * ksock_enter() - begin a call on a handle
@@ -99,14 +99,14 @@ static inline int ksock_enter(struct ksocket *s, struct ksock_call *call)
 	if (unlikely(!atomic_inc_unless_negative(&s->calls)))
 		return READ_ONCE(s->gone);
 	if (unlikely(s->flags & KSOCK_SCOPED))
-		ksock_scope_begin(s, call);
+		ksock_scope_begin(s->flags, call);
 	return 0;
 }
 
 static inline void ksock_leave(struct ksocket *s, struct ksock_call *call)
 {
 	if (unlikely(s->flags & KSOCK_SCOPED))
-		ksock_scope_end(s, call);
+		ksock_scope_end(s->flags, call);
 	if (unlikely(atomic_dec_return(&s->calls) == KSOCK_SHUT))
 		complete(&s->drained);
 }

@@ -97,6 +97,29 @@ struct net *ksock_current_net(void)
 }
 EXPORT_SYMBOL_GPL(ksock_current_net);
 
+static int ksock_create(ksocket_t *s, int domain, int type, int protocol,
+			struct net *net, unsigned int flags,
+			struct module *owner)
+{
+	struct ksocket *new;
+	struct socket *sock;
+	int err;
+
+	new = ksock_alloc(flags, owner);
+	if (!new)
+		return -ENOMEM;
+	err = sock_create_kern(net, domain, type, protocol, &sock);
+	if (err < 0) {
+		kfree(new);
+		return err;
+	}
+	if (!(flags & KSOCK_NOPIN))
+		ksock_pin_net(sock->sk);
+	ksock_publish(new, sock);
+	*s = new;
+	return 0;
+}
+
 /**
  * __ksock_socket() - create a socket on behalf of a module
  * @s: where the handle is stored; NULL is stored on error
@@ -115,8 +138,7 @@ EXPORT_SYMBOL_GPL(ksock_current_net);
 int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 		   struct net *net, unsigned int flags, struct module *owner)
 {
-	struct ksocket *new;
-	struct socket *sock;
+	struct ksock_call call;
 	int err;
 
 	if (!s)
@@ -133,24 +155,9 @@ int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 	net = maybe_get_net(net);
 	if (!net)
 		return -ENETDOWN;
-
-	err = -ENOMEM;
-	new = ksock_alloc(flags, owner);
-	if (!new)
-		goto put_net;
-	err = sock_create_kern(net, domain, type, protocol, &sock);
-	if (err < 0)
-		goto free;
-	if (!(flags & KSOCK_NOPIN))
-		ksock_pin_net(sock->sk);
-	ksock_publish(new, sock);
-	put_net(net);
-	*s = new;
-	return 0;
-
-free:
-	kfree(new);
-put_net:
+	ksock_scope_begin(flags, &call);
+	err = ksock_create(s, domain, type, protocol, net, flags, owner);
+	ksock_scope_end(flags, &call);
 	put_net(net);
 	return ksock_plain_errno(err);
 }
@@ -194,28 +201,28 @@ void ksock_rele(ksocket_t s)
 }
 EXPORT_SYMBOL_GPL(ksock_rele);
 
-void ksock_scope_begin(struct ksocket *s, struct ksock_call *call)
+void ksock_scope_begin(unsigned int flags, struct ksock_call *call)
 {
 	sigset_t all;
 
-	if (s->flags & KSOCK_NOIO)
+	if (flags & KSOCK_NOIO)
 		call->reclaim = memalloc_noio_save();
-	else if (s->flags & KSOCK_NOFS)
+	else if (flags & KSOCK_NOFS)
 		call->reclaim = memalloc_nofs_save();
-	if (s->flags & KSOCK_NOINTR) {
+	if (flags & KSOCK_NOINTR) {
 		sigfillset(&all);
 		sigprocmask(SIG_BLOCK, &all, &call->signals);
 	}
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_scope_begin);
 
-void ksock_scope_end(struct ksocket *s, struct ksock_call *call)
+void ksock_scope_end(unsigned int flags, struct ksock_call *call)
 {
-	if (s->flags & KSOCK_NOINTR)
+	if (flags & KSOCK_NOINTR)
 		sigprocmask(SIG_SETMASK, &call->signals, NULL);
-	if (s->flags & KSOCK_NOIO)
+	if (flags & KSOCK_NOIO)
 		memalloc_noio_restore(call->reclaim);
-	else if (s->flags & KSOCK_NOFS)
+	else if (flags & KSOCK_NOFS)
 		memalloc_nofs_restore(call->reclaim);
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_scope_end);
@@ -341,7 +348,7 @@ static bool ksock_end(struct ksocket *s, bool abort)
  *
  * Callers who are blocked in a call on the socket return with -EINTR, and the
  * close waits for them. SO_LINGER is honoured: with a time it waits for the
- * peer, with 0 it resets the connection.
+ * peer, which a signal ends, with 0 it resets the connection.
  *
  * Context: Process context. May sleep. Not from within a call on the same
  * socket.
@@ -350,7 +357,15 @@ static bool ksock_end(struct ksocket *s, bool abort)
  */
 int ksock_close(ksocket_t s)
 {
-	if (!s || !ksock_end(s, false))
+	struct ksock_call call;
+	bool ended;
+
+	if (!s)
+		return -ENOTSOCK;
+	ksock_scope_begin(s->flags, &call);
+	ended = ksock_end(s, false);
+	ksock_scope_end(s->flags, &call);
+	if (!ended)
 		return -ENOTSOCK;
 	ksock_rele(s);
 	return 0;
