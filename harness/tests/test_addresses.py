@@ -17,9 +17,7 @@ pytestmark = pytest.mark.smoke
 
 # What no address is as long as: sockaddr_storage has 128 bytes.
 NO_LENGTH = [0, 1, 129, 2**31 - 1, 2**31, 2**32 - 1]
-# In struct msghdr the length is an int, and 0 stands for no address.
-NO_LENGTHS = ([(op, length) for op in ("bind", "connect", "sendto") for length in NO_LENGTH] +
-              [("sendmsg", length) for length in NO_LENGTH if 0 < length < 2**31])
+takes_address = pytest.mark.parametrize("op", ["bind", "connect", "sendto", "sendmsg"])
 
 
 def give(sock, op, address, **more):
@@ -28,12 +26,15 @@ def give(sock, op, address, **more):
     return sock.call(op, address=address, data=data, **more).result
 
 
-@pytest.mark.parametrize("op, length", NO_LENGTHS)
+@takes_address
 @every_family
-def test_no_address_is_that_long(ends, op, length, family):
+def test_no_address_is_that_long(ends, op, family):
     """Too short to hold a family, or longer than any address."""
     sock = ends.ksocket(family, DGRAM)
-    assert give(sock, op, ends.address(family), addrlen=length) == -errno.EINVAL
+    for length in NO_LENGTH:
+        # In struct msghdr the length is an int, and 0 stands for no address.
+        if op != "sendmsg" or 0 < length < 2**31:
+            assert give(sock, op, ends.address(family), addrlen=length) == -errno.EINVAL, length
 
 
 @pytest.mark.parametrize("op, kind", [("bind", STREAM), ("bind", DGRAM), ("connect", STREAM),

@@ -136,10 +136,10 @@ def test_protocol_out_of_range(device, protocol):
     assert create(device, socket.AF_INET, socket.SOCK_STREAM, protocol) == -errno.EINVAL
 
 
-@pytest.mark.parametrize("bit", range(5, 32))
-def test_unknown_creation_flag(device, bit):
+def test_unknown_creation_flag(device):
     """Flags of the future are refused, not ignored."""
-    assert create(device, socket.AF_INET, socket.SOCK_STREAM, d=1 << bit) == -errno.EINVAL
+    for bit in range(5, 32):
+        assert create(device, socket.AF_INET, socket.SOCK_STREAM, d=1 << bit) == -errno.EINVAL
 
 
 def test_nowhere_to_store_the_handle(device):
