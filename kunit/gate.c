@@ -126,7 +126,7 @@ static void drain_ends_once_when_calls_race_with_it(struct kunit *test)
 	unsigned int round, i;
 	struct ksocket *s;
 
-	for (round = 0; round < 100; round++) {
+	for (round = 0; round < 50; round++) {
 		s = bare_handle(test, 0);
 		for (i = 0; i < ARRAY_SIZE(threads); i++)
 			threads[i] = kt_start(test, run_gate, s, NULL, 0);

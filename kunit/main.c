@@ -19,6 +19,7 @@
  * stats.c	the rows of /proc/net/ksocket
  * close.c	closing below blocked callers, and by a reset
  * signal.c	signals to blocked callers, and the other flags
+ * hammer.c	calls hammering on a socket that is closed below them
  *
  * The first four look at functions without sockets. The others send over the
  * loopback device of the initial network namespace, with the help of:
