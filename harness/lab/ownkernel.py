@@ -8,6 +8,7 @@ Each is built once, and kept by the source's version and its configuration.
 import hashlib
 import os
 import re
+import shutil
 import subprocess
 import time
 from dataclasses import dataclass
@@ -74,7 +75,20 @@ def get(name: str, say=print) -> Kernel:
             _build(name, recipe, tree, todo, config, say)
     release = (root / "include/config/kernel.release").read_text(encoding="utf-8").strip()
     return Kernel(name=name, release=release, image=root / recipe.image, headers=root,
-                  make=(f"ARCH={recipe.arch}", "CC=gcc-12"), debug=True)
+                  modules=_listed(root, release), make=(f"ARCH={recipe.arch}", "CC=gcc-12"), debug=True)
+
+
+def _listed(root: Path, release: str) -> Path:
+    """A /lib/modules/<release> that tells modprobe what is built in: everything."""
+    base = root / "modprobe"
+    place = base / "lib/modules" / release
+    with filled(base) as todo:
+        if todo:
+            place.mkdir(parents=True)
+            for name in ("modules.builtin", "modules.builtin.modinfo", "modules.order"):
+                shutil.copy(root / name, place)
+            run(["/sbin/depmod", "-b", base, release], timeout=120)
+    return place
 
 
 def _build(name, recipe, tree, root, config, say):

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Counts tests, keeps what failed, prints the last line."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 
 
@@ -43,12 +44,17 @@ class Report:
     def count(self) -> str:
         return f"{len(self.good)} passed, {len(self.bad)} failed"
 
+    def skipped_because(self) -> dict:
+        """How many were skipped, by stage and reason."""
+        return Counter((test.partition(": ")[0], why.removeprefix("Skipped: "))
+                       for test, why in self.skips)
+
     def show(self, say=print):
         """All failures, then the skips, then the count as the last line."""
         for test, text in self.bad:
             say(f"\nFAILED {test}")
             for line in text.rstrip().splitlines():
                 say(f"    {line}")
-        for test, why in self.skips:
-            say(f"skipped {test}: {why}")
+        for (stage, why), many in self.skipped_because().items():
+            say(f"skipped in {stage}: {many}: {why}")
         say(f"\n{self.count()}")

@@ -34,7 +34,8 @@ KINDS = (
                     r"|BUG: workqueue lockup"),
     ("hung-task", r"INFO: task .* blocked for more than"),
     ("refcount", r"refcount_t: "),
-    ("ref-tracker", r"ref_tracker: |leaked reference\.|unregister_netdevice: waiting"
+    # That a tracker found no memory is what an injected failure looks like.
+    ("ref-tracker", r"ref_tracker: (?!memory allocation failure)|leaked reference\.|unregister_netdevice: waiting"
                     r"|reference already released"),
     ("odebug", r"ODEBUG: "),
     ("kmemleak", r"^unreferenced object 0x|kmemleak: \d+ new suspected|kmemleak: .*disabled"),

@@ -55,6 +55,7 @@ HEALTHY = (
     "[    1.0] kasan: KernelAddressSanitizer initialized",
     "debug: unmapping init [mem 0xffffffff82e00000-0xffffffff82ffffff]",
     "splat: making warn",
+    "ref_tracker: memory allocation failure, unreliable refcount tracker.",
     "test_debugging_is_possible PASSED",
 )
 

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from blocked import BOUND, Blocked, until
+from blocked import BOUND, Blocked, need_view_of_sleepers, until
 from ksock import KSocket, NOINTR, NULL_ADDR, NULL_DONE
 from peers import DGRAM, INET, INET6, UNIX, every_family, fill, name, where
 
@@ -179,6 +179,7 @@ def in_call(pid) -> bool:
 
 def child(call):
     """A process that makes the call; its exit code is the negated result."""
+    need_view_of_sleepers()
     pid = os.fork()
     if not pid:
         os._exit(-call().result)        # pylint: disable=protected-access
