@@ -6,6 +6,7 @@ import errno
 import fcntl
 import socket
 import struct
+import subprocess
 import termios
 
 import pytest
@@ -122,9 +123,28 @@ def blocked_packet_recv(net, device):
     return sock, Blocked(sock, "recv", data=bytes(8)), None
 
 
+VSOCK, LOCAL, ANY = 40, 1, 0xffffffff       # AF_VSOCK; its loopback's number, and any
+
+
+def blocked_vsock_accept(_net, device):
+    """A family whose accept hears of no shutdown."""
+    # Some kernels have it built in.
+    subprocess.run(["modprobe", "-q", "vsock_loopback"], check=False, timeout=60)
+    sock = device.socket(VSOCK)
+    sock.bind(struct.pack("=HHIIB3x", VSOCK, 0, ANY, LOCAL, 0))
+    sock.listen()
+    return sock, Blocked(sock, "accept", addrlen=128), None
+
+
+def blocked_netlink_recv(_net, device):
+    sock = device.socket(socket.AF_NETLINK, socket.SOCK_RAW)
+    return sock, Blocked(sock, "recv", data=bytes(8)), None
+
+
 CASES = [blocked_recv, blocked_send, blocked_accept, blocked_connect, blocked_udp_recv,
          blocked_unix_recv, blocked_unix_accept, blocked_unix_connect,
-         blocked_unix_dgram_send, blocked_packet_recv]
+         blocked_unix_dgram_send, blocked_packet_recv, blocked_vsock_accept,
+         blocked_netlink_recv]
 
 
 @pytest.mark.smoke

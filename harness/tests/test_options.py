@@ -395,3 +395,21 @@ def test_value_with_more_behind_it(ends, length):
                      c=length)
     assert done.result == 0
     assert sock.getsockopt(SOCKET, socket.SO_KEEPALIVE) == 1
+
+
+def test_long_timeout(ends):
+    """Hours are hours, also where their microseconds exceed 32 bits."""
+    sock = ends.ksocket()
+    raw = struct.pack("=qq", 7200, 0)
+    for option in (RCVTIMEO, SNDTIMEO, RCVTIMEO_OLD, SNDTIMEO_OLD):
+        assert write(sock, (SOCKET, option), raw) == 0
+        assert read(sock, (SOCKET, option)) == raw
+
+
+def test_connect_times_out_again(ends):
+    """The connection is still being made: each wait for it that ends says EAGAIN."""
+    sock = ends.ksocket()
+    assert write(sock, (SOCKET, SNDTIMEO), struct.pack("=qq", 0, 50000)) == 0
+    for _ in range(2):
+        # Nobody has the address, so nothing answers.
+        assert sock.call("connect", address=("10.1.0.99", 9)).result == -errno.EAGAIN

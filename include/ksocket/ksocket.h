@@ -41,9 +41,12 @@ typedef long intptr_t;
  *	I/O (for a consumer below the block layer)
  * @KSOCK_NOFS: likewise, call into no file system
  * @KSOCK_ATOMIC: allocations for this socket's packets never sleep
- * @KSOCK_NOINTR: signals do not interrupt the calls on this socket
+ * @KSOCK_NOINTR: signals do not interrupt the calls on this socket; the freezer
+ *	and a stop of the whole process do
  *
- * An accepted socket has the flags of its listener.
+ * An accepted socket has the flags of its listener. But on AF_UNIX and AF_VSOCK
+ * the kernel makes each connection of a listener, accepted or not, keep the
+ * namespace alive.
  */
 enum ksock_flags {
 	KSOCK_NOPIN	= 1 << 0,

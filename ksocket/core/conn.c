@@ -63,17 +63,24 @@ static int ksock_accepted_name(struct socket *sock, struct sockaddr *addr,
 static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 			   socklen_t *addrlen)
 {
+	int flags = ksock_open_flags(s);
+	struct sock *sk = s->sock->sk;
 	struct socket *sock;
 	struct ksocket *new;
+	long timeo = 0;
 	int err;
 
+	if (ksock_slices_accept(sk)) {
+		timeo = sock_rcvtimeo(sk, flags);
+		flags = O_NONBLOCK;
+	}
 	/* First, so that a connection is never taken and then lost. */
 	new = ksock_alloc(s->flags, s->owner);
 	if (!new)
 		return -ENOMEM;
 	do {
-		err = kernel_accept(s->sock, &sock, ksock_open_flags(s));
-	} while (ksock_retry(s, err));
+		err = kernel_accept(s->sock, &sock, flags);
+	} while (ksock_slice(s, &timeo, &err) || ksock_retry(s, err));
 	if (err < 0)
 		goto free;
 	err = ksock_accepted_name(sock, addr, addrlen);
@@ -144,8 +151,8 @@ static int ksock_do_connect(struct ksocket *s, struct sockaddr_storage *name,
 		err = kernel_connect(s->sock, (struct sockaddr *)name, len,
 				     flags);
 	} while (ksock_slice(s, &timeo, &err) || ksock_retry(s, err));
-	/* A blocking connect that ran out of SO_SNDTIMEO. */
-	if (err == -EINPROGRESS && !flags)
+	/* A blocking connect that ran out of SO_SNDTIMEO, once or again. */
+	if ((err == -EINPROGRESS || err == -EALREADY) && !flags)
 		err = -EAGAIN;
 	return err;
 }
@@ -156,8 +163,8 @@ static int ksock_do_connect(struct ksocket *s, struct sockaddr_storage *name,
  * @addr: address of the peer; AF_UNSPEC dissolves a datagram association
  * @addrlen: its length in bytes
  *
- * Waits until the connection stands, unless @s is non-blocking. After -EINTR
- * and -EAGAIN it goes on being made: call again to wait for it.
+ * Waits until the connection stands, unless @s is non-blocking. On TCP it goes
+ * on being made after -EINTR and -EAGAIN: call again to wait for it.
  *
  * Context: Process context. May sleep.
  * Return: 0, -EINPROGRESS when @s is non-blocking and the connection is being

@@ -96,8 +96,11 @@ static inline int ksock_enter(struct ksocket *s, struct ksock_call *call)
 {
 	if (unlikely(!s))
 		return -ENOTSOCK;
-	if (unlikely(!atomic_inc_unless_negative(&s->calls)))
+	if (unlikely(!atomic_inc_unless_negative(&s->calls))) {
+		/* The errno was stored before the gate was shut. */
+		smp_rmb();
 		return READ_ONCE(s->gone);
+	}
 	if (unlikely(s->flags & KSOCK_SCOPED))
 		ksock_scope_begin(s->flags, call);
 	return 0;
@@ -122,7 +125,16 @@ int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
 void ksock_put_addr(const struct sockaddr_storage *from, int len,
 		    struct sockaddr *addr, socklen_t *addrlen);
 
-/* slice.c: sleeping where the family would sleep on the peer's queue */
+/* file.c: the file that a ksocket doesn't have */
+int ksock_file_init(void);
+void ksock_file_exit(void);
+struct file *ksock_file_to_poll(void);
+void ksock_file_lend(struct socket *sock);
+void ksock_file_release(struct socket *sock);
+
+/* slice.c: sleeping where no shutdown of ours would wake */
+bool ksock_slices_accept(const struct sock *sk);
+bool ksock_slices_send(const struct sock *sk);
 bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
 
 /* stats.c: /proc/net/ksocket */

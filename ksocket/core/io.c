@@ -7,7 +7,6 @@
  * transfer for the next call: so do we. A caller who does not ask for the count
  * gets all or an error.
  */
-#include <linux/fs.h>
 #include <linux/uio.h>
 
 #include "core.h"
@@ -29,41 +28,32 @@ static bool ksock_blocks(const struct ksocket *s, int flags)
 	return !(flags & MSG_DONTWAIT) && !READ_ONCE(s->nonblock);
 }
 
-/* AF_UNIX messages wait on the peer's queue, see slice.c. */
-static bool ksock_send_slices(const struct sock *sk)
-{
-	return sk->sk_family == AF_UNIX && sk->sk_type != SOCK_STREAM;
-}
-
-static int ksock_send_sliced(struct ksocket *s, struct msghdr *msg)
-{
-	long timeo = sock_sndtimeo(s->sock->sk, msg->msg_flags & MSG_DONTWAIT);
-	struct iov_iter data = msg->msg_iter;
-	unsigned int flags = msg->msg_flags;
-	int ret;
-
-	do {
-		/* A send that failed has consumed the iterator all the same. */
-		msg->msg_iter = data;
-		msg->msg_flags = flags | MSG_DONTWAIT;
-		ret = sock_sendmsg(s->sock, msg);
-	} while (ksock_slice(s, &timeo, &ret));
-	if (ret < 0)
-		msg->msg_iter = data;
-	msg->msg_flags = flags;
-	return ret;
-}
-
+/*
+ * One try, as often as it takes. A send that failed, or fell short, may have
+ * consumed more of the iterator than it sent.
+ */
 static int ksock_send_once(struct ksocket *s, struct msghdr *msg)
 {
+	struct iov_iter data = msg->msg_iter;
+	unsigned int flags = msg->msg_flags;
+	struct sock *sk = s->sock->sk;
+	long timeo = 0;
 	int ret;
 
-	do {
-		if (unlikely(ksock_send_slices(s->sock->sk)))
-			ret = ksock_send_sliced(s, msg);
-		else
-			ret = sock_sendmsg(s->sock, msg);
-	} while (ksock_retry(s, ret));
+	if (unlikely(ksock_slices_send(sk))) {
+		timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+		msg->msg_flags |= MSG_DONTWAIT;
+	}
+	ret = sock_sendmsg(s->sock, msg);
+	while (unlikely(ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret))) {
+		msg->msg_iter = data;
+		ret = sock_sendmsg(s->sock, msg);
+	}
+	if (unlikely(ret != iov_iter_count(&data))) {
+		msg->msg_iter = data;
+		iov_iter_advance(&msg->msg_iter, max(ret, 0));
+	}
+	msg->msg_flags = flags;
 	return ret;
 }
 
@@ -135,11 +125,22 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 		err = ksock_send_some(s, msg, &done);
 	else
 		err = ksock_send_all(s, msg, &done);
+	/* The connect within a fast open ran out of SO_SNDTIMEO. */
+	if (unlikely(err == -EINPROGRESS && blocks))
+		err = -EAGAIN;
 	iov_iter_reexpand(&msg->msg_iter, size - done);
 	atomic64_add(done, &s->tx_bytes);
 	if (sent)
 		*sent = done;
 	return ksock_errno(s, err);
+}
+
+/* Members of a msghdr that are not the consumer's to fill. */
+static void ksock_clear_internal(struct msghdr *msg)
+{
+	msg->msg_control_is_user = false;
+	msg->msg_ubuf = NULL;
+	msg->msg_iocb = NULL;
 }
 
 /**
@@ -159,9 +160,9 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
  *
  * Context: Process context. May sleep.
  * Return: 0, -EAGAIN, -EINTR, -EPIPE after a shutdown, -ENOTCONN,
- * -EDESTADDRREQ, -ECONNRESET, -EMSGSIZE, -EFAULT for a NULL @msg or a NULL
- * buffer, -EINVAL for other @flags or a NULL @sent on a non-blocking socket,
- * -ENOTSOCK, -ENETDOWN, and what else the family says.
+ * -EDESTADDRREQ, -ECONNRESET, -EMSGSIZE, -EFAULT for a NULL @msg, -EINVAL for
+ * other @flags or a NULL @sent on a non-blocking socket, -ENOTSOCK, -ENETDOWN,
+ * and what else the family says.
  */
 int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent)
 {
@@ -184,9 +185,10 @@ int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent)
 		if (err)
 			goto leave;
 		copy.msg_name = &name;
+	} else {
+		copy.msg_namelen = 0;
 	}
-	copy.msg_control_is_user = false;
-	copy.msg_ubuf = NULL;
+	ksock_clear_internal(&copy);
 	err = ksock_do_send(s, &copy, flags, sent);
 	msg->msg_iter = copy.msg_iter;
 leave:
@@ -206,7 +208,7 @@ EXPORT_SYMBOL_GPL(ksock_sendmsg);
  * @sent: as in ksock_sendmsg()
  *
  * Context: Process context. May sleep.
- * Return: as ksock_sendmsg().
+ * Return: as ksock_sendmsg(), and -EFAULT for a NULL @msg with a size.
  */
 int ksock_sendto(ksocket_t s, void *msg, size_t msgsize, int flags,
 		 const struct sockaddr *addr, socklen_t addrlen, size_t *sent)
@@ -369,7 +371,7 @@ static int ksock_do_recv(struct ksocket *s, struct msghdr *msg, int flags,
  * Context: Process context. May sleep.
  * Return: 0, -EAGAIN, -EINTR, -ENOTCONN, -ECONNRESET, -ENODATA when @recvd is
  * NULL and the stream ended early, -EMSGSIZE when it is NULL and the message's
- * length is another, -EFAULT for a NULL @msg or a NULL buffer, -EINVAL for
+ * length is another, -EFAULT for a NULL @msg, -EINVAL for
  * other @flags, or for a NULL @recvd with MSG_PEEK, MSG_TRUNC or on a
  * non-blocking socket, -ENOTSOCK, -ENETDOWN, and what else the family says.
  */
@@ -396,7 +398,7 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	copy = *msg;
 	copy.msg_name = &name;
 	copy.msg_namelen = 0;
-	copy.msg_control_is_user = false;
+	ksock_clear_internal(&copy);
 	/*
 	 * A peer may send descriptors, and there is no table here to put them
 	 * in (scm_detach_fds() would warn): without room they are dropped.
@@ -410,7 +412,7 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	room = msg->msg_namelen;
 	if (msg->msg_name)
 		ksock_put_addr(&name, copy.msg_namelen, msg->msg_name, &room);
-	msg->msg_namelen = copy.msg_namelen;
+	msg->msg_namelen = msg->msg_name ? copy.msg_namelen : 0;
 	if (!drops) {
 		msg->msg_controllen = copy.msg_controllen;
 		msg->msg_control = copy.msg_control;
@@ -435,7 +437,8 @@ EXPORT_SYMBOL_GPL(ksock_recvmsg);
  * @recvd: as in ksock_recvmsg()
  *
  * Context: Process context. May sleep.
- * Return: as ksock_recvmsg(), and -EFAULT for an @addr without @addrlen.
+ * Return: as ksock_recvmsg(), and -EFAULT for a NULL @msg with a size, or an
+ * @addr without @addrlen.
  */
 int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
 		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd)
@@ -483,12 +486,6 @@ int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *recvd)
 }
 EXPORT_SYMBOL_GPL(ksock_recv);
 
-/*
- * Our sockets have no file, but udp_poll() looks into one: whether it is
- * blocking, so that a packet with a bad checksum must not be reported.
- */
-static struct file ksock_blocking_file;
-
 /**
  * ksock_poll() - what could be done without blocking
  * @s: handle
@@ -507,7 +504,7 @@ __poll_t ksock_poll(ksocket_t s)
 		return EPOLLNVAL;
 	ops = READ_ONCE(s->sock->ops);
 	if (ops->poll)
-		events = ops->poll(&ksock_blocking_file, s->sock, NULL);
+		events = ops->poll(ksock_file_to_poll(), s->sock, NULL);
 	ksock_leave(s, &call);
 	return events;
 }

@@ -78,6 +78,8 @@ static int ksock_inq(struct socket *sock)
 {
 	const struct proto_ops *ops = READ_ONCE(sock->ops);
 	struct sock *sk = sock->sk;
+	struct sk_buff *skb;
+	int len;
 
 	if (sk->sk_family == AF_UNIX)
 		return unix_inq_len(sk);
@@ -85,7 +87,13 @@ static int ksock_inq(struct socket *sock)
 		return ksock_udp_first(sk);
 	if (ops->peek_len)
 		return ops->peek_len(sock);
-	return -ENOTTY;
+	if (sk->sk_type == SOCK_STREAM)
+		return -ENOTTY;
+	spin_lock_bh(&sk->sk_receive_queue.lock);
+	skb = skb_peek(&sk->sk_receive_queue);
+	len = skb ? skb->len : 0;
+	spin_unlock_bh(&sk->sk_receive_queue.lock);
+	return len;
 }
 
 static int ksock_query(struct socket *sock, int cmd)

@@ -6,9 +6,10 @@
  * name.c	addresses, bind
  * conn.c	listen, accept, connect, shutdown
  * io.c		send, receive, poll
- * slice.c	sleeping where the family would sleep on the peer's queue
+ * slice.c	sleeping where no shutdown of ours would wake
  * opt.c	socket options
  * ioctl.c	ioctls
+ * file.c	the file that a ksocket doesn't have
  * errno.c	what the family said, as the caller should hear it
  * stats.c	/proc/net/ksocket
  */
@@ -27,18 +28,11 @@ static void __net_exit ksock_net_exit(struct net *net)
 	ksock_stats_exit(net);
 }
 
-/*
- * A subsystem for what must be there as long as a consumer's own subsystem is,
- * a device for what must happen first: devices leave a namespace before
- * subsystems do, so that resets can still be sent.
- */
+/* Before anything of the namespace is taken apart resets can still be sent. */
 static struct pernet_operations ksock_net_ops = {
-	.init	= ksock_net_init,
-	.exit	= ksock_net_exit,
-};
-
-static struct pernet_operations ksock_net_down_ops = {
-	.exit	= ksock_net_down,
+	.init		= ksock_net_init,
+	.pre_exit	= ksock_net_down,
+	.exit		= ksock_net_exit,
 };
 
 /*
@@ -68,29 +62,29 @@ static int __init ksocket_init(void)
 {
 	int err;
 
-	err = register_pernet_subsys(&ksock_net_ops);
+	err = ksock_file_init();
 	if (err)
 		return err;
-	err = register_pernet_device(&ksock_net_down_ops);
+	err = register_pernet_subsys(&ksock_net_ops);
 	if (err)
-		goto subsys;
+		goto file;
 	err = register_module_notifier(&ksock_module_nb);
 	if (err)
-		goto device;
+		goto subsys;
 	return 0;
 
-device:
-	unregister_pernet_device(&ksock_net_down_ops);
 subsys:
 	unregister_pernet_subsys(&ksock_net_ops);
+file:
+	ksock_file_exit();
 	return err;
 }
 
 static void __exit ksocket_exit(void)
 {
 	unregister_module_notifier(&ksock_module_nb);
-	unregister_pernet_device(&ksock_net_down_ops);
 	unregister_pernet_subsys(&ksock_net_ops);
+	ksock_file_exit();
 }
 
 module_init(ksocket_init);

@@ -120,31 +120,31 @@ static int get_sock_linger(struct sock *sk, int name, union ksock_optval *val)
 	return 0;
 }
 
-/* How long is forever: 0 */
-static unsigned long ksock_timeout_usecs(const struct sock *sk, int name)
+/* In jiffies; for ever is 0 */
+static long ksock_timeout(const struct sock *sk, int name)
 {
 	long timeo = name == SO_RCVTIMEO_NEW || name == SO_RCVTIMEO_OLD ?
 		     READ_ONCE(sk->sk_rcvtimeo) : READ_ONCE(sk->sk_sndtimeo);
 
-	return timeo == MAX_SCHEDULE_TIMEOUT ? 0 : jiffies_to_usecs(timeo);
+	return timeo == MAX_SCHEDULE_TIMEOUT ? 0 : timeo;
 }
 
 static int get_sock_timeo(struct sock *sk, int name, union ksock_optval *val)
 {
-	unsigned long usecs = ksock_timeout_usecs(sk, name);
+	long timeo = ksock_timeout(sk, name);
 
-	val->time.tv_sec = usecs / USEC_PER_SEC;
-	val->time.tv_usec = usecs % USEC_PER_SEC;
+	val->time.tv_sec = timeo / HZ;
+	val->time.tv_usec = timeo % HZ * USEC_PER_SEC / HZ;
 	return 0;
 }
 
 static int get_sock_old_timeo(struct sock *sk, int name,
 			      union ksock_optval *val)
 {
-	unsigned long usecs = ksock_timeout_usecs(sk, name);
+	long timeo = ksock_timeout(sk, name);
 
-	val->old_time.tv_sec = usecs / USEC_PER_SEC;
-	val->old_time.tv_usec = usecs % USEC_PER_SEC;
+	val->old_time.tv_sec = timeo / HZ;
+	val->old_time.tv_usec = timeo % HZ * USEC_PER_SEC / HZ;
 	return 0;
 }
 
@@ -487,12 +487,23 @@ int ksock_setsockopt(ksocket_t s, int level, int optname, const void *optval,
 		     int optlen)
 {
 	struct ksock_call call;
+	struct net *net;
 	int err;
 
 	err = ksock_enter(s, &call);
 	if (err)
 		return err;
-	err = ksock_do_setsockopt(s->sock, level, optname, optval, optlen);
+	/*
+	 * An option may load a module, whose registration waits for a dying
+	 * namespace, which waits for us: so this one must not die now.
+	 */
+	net = maybe_get_net(sock_net(s->sock->sk));
+	err = -ENETDOWN;
+	if (net) {
+		err = ksock_do_setsockopt(s->sock, level, optname, optval,
+					  optlen);
+		put_net(net);
+	}
 	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
 	return err;

@@ -1,17 +1,36 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Sleeping where the family would sleep on the peer's queue
+ * Sleeping where no shutdown of ours would wake
  *
  * An AF_UNIX connect, and a send on its message sockets, wait on a queue of the
- * peer's (unix_wait_for_peer()), where no shutdown of our own socket would wake
- * them. So these are made without blocking, and again after a short sleep, as
- * long as the caller would have waited.
+ * peer's (unix_wait_for_peer()), and so does netlink; vsock's accept looks at
+ * nothing but its own queue, and SCTP sends on a queue of the association's. So
+ * these are made without blocking, and again after a short sleep, as long as
+ * the caller would have waited.
  */
+#include <linux/in.h>
 #include <linux/sched/signal.h>
 
 #include "core.h"
 
 #define KSOCK_SLICE	max(HZ / 100, 1)
+
+static bool ksock_is_sctp(const struct sock *sk)
+{
+	return sk_is_inet(sk) && sk->sk_protocol == IPPROTO_SCTP;
+}
+
+bool ksock_slices_accept(const struct sock *sk)
+{
+	return ksock_is_sctp(sk) ||
+	       (!sk_is_inet(sk) && sk->sk_family != AF_UNIX);
+}
+
+bool ksock_slices_send(const struct sock *sk)
+{
+	return ksock_is_sctp(sk) || sk->sk_family == AF_NETLINK ||
+	       (sk->sk_family == AF_UNIX && sk->sk_type != SOCK_STREAM);
+}
 
 /**
  * ksock_slice() - sleep before a non-blocking call is made again

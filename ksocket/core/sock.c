@@ -57,18 +57,6 @@ static void ksock_set_allocation(struct ksocket *s, struct sock *sk)
 	sk->sk_use_task_frag = false;
 }
 
-/* From here on the handle is found by the reaper, the namespace and /proc. */
-void ksock_publish(struct ksocket *s, struct socket *sock)
-{
-	ksock_set_allocation(s, sock->sk);
-	s->sock = sock;
-	s->net = sock_net(sock->sk);
-
-	spin_lock(&ksock_list_lock);
-	list_add_tail(&s->node, &ksock_list);
-	spin_unlock(&ksock_list_lock);
-}
-
 /*
  * Kernel sockets do not pin their namespace. Ours do, so that data and FIN are
  * still retransmitted after the namespace's last process left.
@@ -82,6 +70,24 @@ static bool ksock_pin_net(struct sock *sk)
 	ksock_compat_net_refcnt_upgrade(sk);
 	put_net(sock_net(sk));
 	return true;
+}
+
+/*
+ * From here on the handle is found by the reaper, the namespace and /proc. The
+ * namespace is alive: held by the caller, or by the listener.
+ */
+void ksock_publish(struct ksocket *s, struct socket *sock)
+{
+	ksock_set_allocation(s, sock->sk);
+	ksock_file_lend(sock);
+	if (!(s->flags & KSOCK_NOPIN))
+		ksock_pin_net(sock->sk);
+	s->sock = sock;
+	s->net = sock_net(sock->sk);
+
+	spin_lock(&ksock_list_lock);
+	list_add_tail(&s->node, &ksock_list);
+	spin_unlock(&ksock_list_lock);
 }
 
 /**
@@ -113,8 +119,6 @@ static int ksock_create(ksocket_t *s, int domain, int type, int protocol,
 		kfree(new);
 		return err;
 	}
-	if (!(flags & KSOCK_NOPIN))
-		ksock_pin_net(sock->sk);
 	ksock_publish(new, sock);
 	*s = new;
 	return 0;
@@ -191,7 +195,7 @@ void ksock_rele(ksocket_t s)
 {
 	if (!s || !refcount_dec_and_test(&s->refs))
 		return;
-	if (unlikely(!READ_ONCE(s->gone))) {
+	if (unlikely(READ_ONCE(s->gone) != -ENOTSOCK)) {
 		pr_warn_once("%s() without a hold, on an open socket: only ksock_close() ends it\n",
 			     __func__);
 		refcount_set(&s->refs, 1);
@@ -234,9 +238,18 @@ static bool ksock_resets_on_close(const struct sock *sk)
 }
 
 /*
- * For families whose shutdown refuses a listener or a socket that is not
- * connected (vsock), or that have none (packet, netlink): their sleepers look
- * at sk_err and sk_shutdown.
+ * Where linger 0 promised a pure RST, a shutdown would send a FIN; where the
+ * peer's SYN crossed ours, it would do nothing.
+ */
+static bool ksock_wakes_by_abort(const struct sock *sk)
+{
+	return ksock_resets_on_close(sk) ||
+	       (sk_is_tcp(sk) && READ_ONCE(sk->sk_state) == TCP_SYN_RECV);
+}
+
+/*
+ * For families without a shutdown (packet, netlink), or whose shutdown wakes
+ * nobody who connects (vsock): their sleepers look at sk_err and sk_shutdown.
  */
 static void ksock_wake_by_error(struct sock *sk)
 {
@@ -250,12 +263,12 @@ static void ksock_wake_by_error(struct sock *sk)
 static void ksock_wake_callers(struct ksocket *s)
 {
 	struct sock *sk = s->sock->sk;
+	bool connecting = READ_ONCE(sk->sk_state) == TCP_SYN_SENT;
 
-	/* A shutdown would send a FIN where linger 0 promised a pure RST. */
-	if (ksock_resets_on_close(sk))
+	if (ksock_wakes_by_abort(sk))
 		tcp_abort(sk, ECONNABORTED);
-	else if (kernel_sock_shutdown(s->sock, SHUT_RDWR) &&
-		 sk->sk_family != AF_INET && sk->sk_family != AF_INET6)
+	else if ((kernel_sock_shutdown(s->sock, SHUT_RDWR) || connecting) &&
+		 !sk_is_inet(sk))
 		ksock_wake_by_error(sk);
 }
 
@@ -313,7 +326,7 @@ static void ksock_release(struct ksocket *s, bool forget)
 		s->net = NULL;
 	spin_unlock(&ksock_list_lock);
 
-	sock_release(sock);
+	ksock_file_release(sock);
 
 	spin_lock(&ksock_list_lock);
 	s->net = NULL;
