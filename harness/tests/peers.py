@@ -122,18 +122,27 @@ def push(sock) -> int:
 
 
 def window_is_closed(sock) -> bool:
-    """All that was sent is acknowledged, and the rest is not sent: TCP_INFO's
-    tcpi_unacked and tcpi_notsent_bytes."""
+    """All that was sent is acknowledged, the rest is not sent, and the peer was asked
+    again: TCP_INFO's tcpi_unacked, tcpi_notsent_bytes and tcpi_probes."""
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 148)
-    return not struct.unpack_from("=I", info, 24)[0] and struct.unpack_from("=I", info, 144)[0]
+    unacked, = struct.unpack_from("=I", info, 24)
+    unsent, = struct.unpack_from("=I", info, 144)
+    return not unacked and unsent and info[3]
 
 
 def fill(sock) -> int:
-    """Push until the peer's buffer is full, too: nothing moves until it reads."""
+    """Push until the peer's buffer is full, too: nothing moves until it reads.
+
+    A peer that closed its window may open it once more when it is asked again, as
+    it finds room between what it has.
+    """
     total = push(sock)
     if sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) != UNIX:
-        until(lambda: window_is_closed(sock), "the peer to close its window")
-        total += push(sock)
+        more = True
+        while more:
+            until(lambda: window_is_closed(sock), "the peer to close its window")
+            more = push(sock)
+            total += more
     return total
 
 
