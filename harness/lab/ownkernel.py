@@ -75,7 +75,8 @@ def get(name: str, say=print) -> Kernel:
             _build(name, recipe, tree, todo, config, say)
     release = (root / "include/config/kernel.release").read_text(encoding="utf-8").strip()
     return Kernel(name=name, release=release, image=root / recipe.image, headers=root,
-                  modules=_listed(root, release), make=(f"ARCH={recipe.arch}", "CC=gcc-12"), debug=True)
+                  modules=_listed(root, release), debug=True,
+                  make=(f"ARCH={recipe.arch}", "CC=gcc-12"))
 
 
 def _listed(root: Path, release: str) -> Path:

@@ -35,8 +35,8 @@ KINDS = (
     ("hung-task", r"INFO: task .* blocked for more than"),
     ("refcount", r"refcount_t: "),
     # That a tracker found no memory is what an injected failure looks like.
-    ("ref-tracker", r"ref_tracker: (?!memory allocation failure)|leaked reference\.|unregister_netdevice: waiting"
-                    r"|reference already released"),
+    ("ref-tracker", r"ref_tracker: (?!memory allocation failure)|leaked reference\."
+                    r"|unregister_netdevice: waiting|reference already released"),
     ("odebug", r"ODEBUG: "),
     ("kmemleak", r"^unreferenced object 0x|kmemleak: \d+ new suspected|kmemleak: .*disabled"),
     ("list-corruption", r"list_(add|del) (corruption|double add)"),
