@@ -51,7 +51,7 @@ def all_stages():
         Stage("kernel uml", 2400, lambda say: kernels.get("uml", say) and None,
               needs=("kernel debug",), builder=True),
         Stage("kunit debug", 420, lambda say: kunit.run("debug", say), ("kernel debug",)),
-        Stage("harness debug", 1800, suite("debug", 1800),
+        Stage("harness debug", 1800, suite("debug", 1800, "smp and not soak"),
               ("kernel debug",), ("kunit debug",)),
         Stage("source", 600, lambda say: check.source(say) and None),
         Stage("harness deb6.12", 900, suite("deb6.12", 900),

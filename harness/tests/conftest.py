@@ -21,6 +21,19 @@ BUILD = Path(os.environ["KSOCKET_BUILD"])
 MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
 
 
+# What a second CPU, or a caller that sleeps in a call, has a part in: `make test`
+# runs these on the debug kernel under emulation too. All the others meet the
+# same checkers in user-mode Linux, at ten times the speed.
+SMP = {"test_close", "test_concurrent", "test_examples", "test_module", "test_netns",
+       "test_nonblock", "test_signals", "test_smoke", "test_stream", "test_topology"}
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.path.stem in SMP:
+            item.add_marker("smp")
+
+
 class KernelLog:
     """Reads /dev/kmsg from where it was opened."""
 
