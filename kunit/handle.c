@@ -368,15 +368,20 @@ static void impossible_socket_is_refused(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, s);
 }
 
-static void nowhere_to_put_the_handle_is_a_fault(struct kunit *test)
+static void nothing_to_make_a_socket_of_is_a_fault(struct kunit *test)
 {
+	ksocket_t s = (ksocket_t)1;
+
 	KUNIT_EXPECT_EQ(test, ksock_socket(NULL, AF_INET, SOCK_STREAM, 0),
 			-EFAULT);
+	KUNIT_EXPECT_EQ(test, ksock_socket_net(&s, AF_INET, SOCK_STREAM, 0,
+					       NULL, 0), -EFAULT);
+	KUNIT_EXPECT_NULL(test, s);
 }
 
 static struct kunit_case handle_cases[] = {
 	KUNIT_CASE_PARAM(impossible_socket_is_refused, create_gen_params),
-	KUNIT_CASE(nowhere_to_put_the_handle_is_a_fault),
+	KUNIT_CASE(nothing_to_make_a_socket_of_is_a_fault),
 	KUNIT_CASE_PARAM(null_handle_is_no_socket, call_gen_params),
 	KUNIT_CASE_PARAM(closed_handle_that_is_held_is_no_socket,
 			 call_gen_params),

@@ -229,10 +229,13 @@ static void message_is_gathered_and_scattered(struct kunit *test)
 	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, from, 2, sizeof(sent));
 	KUNIT_ASSERT_EQ(test, ksock_sendmsg(pair.client, &msg, 0, &n), 0);
 	KUNIT_EXPECT_EQ(test, n, sizeof(sent));
+	KUNIT_EXPECT_EQ_MSG(test, msg_data_left(&msg), 0,
+			    "the iterator moves past what was sent");
 	iov_iter_kvec(&msg.msg_iter, ITER_DEST, to, 2, sizeof(recvd));
 	KUNIT_ASSERT_EQ(test, ksock_recvmsg(pair.server, &msg, MSG_WAITALL, &n),
 			0);
 	KUNIT_EXPECT_EQ(test, n, sizeof(recvd));
+	KUNIT_EXPECT_EQ(test, msg_data_left(&msg), 0);
 	KUNIT_EXPECT_MEMEQ(test, recvd, sent, sizeof(sent));
 }
 

@@ -107,16 +107,30 @@ static void connect_that_waits_hears_that_the_listener_went(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_join(test, sleeper), -ECONNREFUSED);
 }
 
+/*
+ * A datagram socket that is not connected back has a queue of so many messages
+ * for all who send to it, and a message that finds it full has been copied
+ * already. Among connected ones only the sender's own buffer fills up.
+ */
+static void message_pair(struct kunit *test, struct kt_pair *pair)
+{
+	if (type_of(test) != SOCK_DGRAM) {
+		kt_pair(test, AF_UNIX, type_of(test), pair);
+		return;
+	}
+	pair->client = kt_socket(test, AF_UNIX, SOCK_DGRAM);
+	pair->server = kt_socket(test, AF_UNIX, SOCK_DGRAM);
+	kt_bind(test, pair->server, &pair->addr);
+	KUNIT_ASSERT_EQ(test, kt_connect(pair->client, &pair->addr), 0);
+}
+
 /* A sender whose peer's queue is full, and who sleeps until there is room. */
 static struct kt_thread *full_queue(struct kunit *test, struct kt_pair *pair)
 {
 	static u8 last[] = "the last";
 	struct kt_thread *sleeper;
 
-	if (type_of(test) == SOCK_DGRAM)
-		kt_dgram_pair(test, AF_UNIX, pair);
-	else
-		kt_pair(test, AF_UNIX, type_of(test), pair);
+	message_pair(test, pair);
 	kt_fill(test, pair->client);
 	sleeper = kt_start(test, kt_run_send, pair->client, last, sizeof(last));
 	kt_wait_asleep(test, sleeper);
@@ -177,10 +191,7 @@ static void send_that_waits_times_out(struct kunit *test)
 	u8 byte = 0;
 	size_t n;
 
-	if (type_of(test) == SOCK_DGRAM)
-		kt_dgram_pair(test, AF_UNIX, &pair);
-	else
-		kt_pair(test, AF_UNIX, type_of(test), &pair);
+	message_pair(test, &pair);
 	kt_fill(test, pair.client);
 	kt_set_timeout(test, pair.client, SO_SNDTIMEO, 50);
 	KUNIT_EXPECT_EQ(test, ksock_send(pair.client, &byte, 1, 0, &n),
