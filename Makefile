@@ -22,7 +22,7 @@ all: modules
 modules:
 	@$(LAB) modules $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)')
 
-## install: install the modules that make built, with modules_install
+## install: install ksocket.ko for the kernel that make built for (INSTALL_MOD_PATH=)
 install:
 	@$(LAB) install $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)')
 
