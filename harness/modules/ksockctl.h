@@ -70,6 +70,7 @@ enum ksockctl_op {
  * @ctl: user buffer for control data
  * @done: out: bytes transferred
  * @msg_flags: out: flags of the message
+ * @pad: keeps the size the same for 32-bit callers
  */
 struct ksockctl_call {
 	__u32	op;
