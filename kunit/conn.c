@@ -220,6 +220,8 @@ static void connect_times_out(struct kunit *test)
 	caller = kt_socket(test, kt_domain(test), SOCK_STREAM);
 	kt_set_timeout(test, caller, SO_SNDTIMEO, 20);
 	KUNIT_EXPECT_EQ(test, kt_connect(caller, &addr), -EAGAIN);
+	KUNIT_EXPECT_EQ_MSG(test, kt_connect(caller, &addr), -EAGAIN,
+			    "nor does it come about while waited for again");
 }
 
 static void connect_to_nobody_is_refused(struct kunit *test)

@@ -2,9 +2,11 @@
 /*
  * Connected sockets of a family, over the loopback
  */
+#include <linux/delay.h>
 #include <linux/in.h>
 #include <linux/in6.h>
 #include <linux/un.h>
+#include <net/tcp.h>
 
 #include "pair.h"
 
@@ -106,16 +108,28 @@ void kt_dgram_pair(struct kunit *test, int domain, struct kt_pair *pair)
 	KUNIT_ASSERT_EQ(test, kt_connect(pair->server, &client), 0);
 }
 
-/* Send until no more fits: the next blocking send will wait. */
+/* Acknowledgements make room: while any is awaited, full is not full yet. */
+static bool kt_all_acked(const struct sock *sk)
+{
+	return !sk_is_tcp(sk) || !READ_ONCE(tcp_sk(sk)->packets_out);
+}
+
+/* Send until no more fits, nor will: the next blocking send will wait. */
 void kt_fill(struct kunit *test, ksocket_t s)
 {
 	u8 *bytes = kt_pattern(test, PAGE_SIZE, 1);
 	unsigned long end = jiffies + KT_BOUND;
+	bool acked;
 	size_t sent;
 	int err;
 
 	do {
+		acked = kt_all_acked(s->sock->sk);
 		err = ksock_send(s, bytes, PAGE_SIZE, MSG_DONTWAIT, &sent);
-	} while (!err && time_before(jiffies, end));
+		if (err == -EAGAIN && !acked)
+			usleep_range(100, 1000);
+	} while ((!err || (err == -EAGAIN && !acked)) &&
+		 time_before(jiffies, end));
 	KUNIT_ASSERT_EQ_MSG(test, err, -EAGAIN, "the socket does not fill up");
+	KUNIT_ASSERT_TRUE_MSG(test, acked, "what was sent is not acknowledged");
 }
