@@ -141,11 +141,9 @@ void kt_fill(struct kunit *test, ksocket_t s)
 	u8 *bytes = kt_pattern(test, PAGE_SIZE, 1);
 	unsigned long end = jiffies + KT_BOUND;
 
-	kt_push(test, s, bytes);
-	do {
-		while (!kt_probed(s->sock->sk) && time_before(jiffies, end))
-			msleep(20);
-	} while (kt_push(test, s, bytes) && time_before(jiffies, end));
+	while ((kt_push(test, s, bytes) || !kt_probed(s->sock->sk)) &&
+	       time_before(jiffies, end))
+		msleep(20);
 	/* Not whether it is probed still: an answer has reset that count. */
 	KUNIT_ASSERT_TRUE_MSG(test, time_before(jiffies, end),
 			      "the peer does not close its window");

@@ -6,6 +6,7 @@ build/<kernel>/, made of symbolic links, and builds there.
 """
 
 import os
+import shutil
 from pathlib import Path
 
 from .kernels import Kernel
@@ -16,9 +17,14 @@ MIRRORED = ("Makefile", "include", "ksocket", "examples", "kunit", "harness/modu
 SOURCES = (".c", ".h", ".S", "Kbuild", "Makefile")
 
 
-def mirror(name: str) -> Path:
-    """Bring build/<name>/ in step with the sources; return it."""
+def mirror(name: str, kernel: Kernel) -> Path:
+    """Bring build/<name>/ in step with the sources and the kernel; return it."""
     root = BUILD / name
+    made_for = root / ".headers"
+    if root.exists() and _told(made_for) != str(kernel.headers):
+        shutil.rmtree(root)     # another configuration's objects don't load
+    root.mkdir(parents=True, exist_ok=True)
+    made_for.write_text(str(kernel.headers), encoding="utf-8")
     wanted = {}
     for top in MIRRORED:
         for path in _files(REPO / top):
@@ -30,6 +36,10 @@ def mirror(name: str) -> Path:
         if link not in wanted:
             link.unlink()
     return root
+
+
+def _told(path: Path) -> str:
+    return path.read_text(encoding="utf-8") if path.exists() else ""
 
 
 def _files(top: Path):
@@ -59,7 +69,7 @@ def build(kernel: Kernel, extra=(), variant: str = "", say=print) -> Path:
     name = kernel.name + (f"-{variant}" if variant else "")
     log = LOGS / f"build-{name}.log"
     with locked(BUILD / name):
-        root = mirror(name)
+        root = mirror(name, kernel)
         say(f"building the modules for {name} ({kernel.release})")
         run([*make_args(kernel, root), *extra, "modules"], log=log, timeout=1200,
             what=f"building the modules for {name}")

@@ -134,15 +134,20 @@ def fill(sock) -> int:
     """Push until the peer's buffer is full, too: nothing moves until it reads.
 
     A peer that closed its window may open it once more when it is asked again, as
-    it finds room between what it has.
+    it finds room between what it has; and what was pushed may all be taken before
+    the next look, with no window closed.
     """
-    total = push(sock)
-    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) != UNIX:
-        more = True
-        while more:
-            until(lambda: window_is_closed(sock), "the peer to close its window")
-            more = push(sock)
-            total += more
+    total = 0
+
+    def full():
+        nonlocal total
+        more = push(sock)
+        total += more
+        return not more and window_is_closed(sock)
+
+    if sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == UNIX:
+        return push(sock)
+    until(full, "the peer to close its window")
     return total
 
 
