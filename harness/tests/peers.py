@@ -123,11 +123,16 @@ def push(sock) -> int:
 
 def window_is_closed(sock) -> bool:
     """All that was sent is acknowledged, the rest is not sent, and the peer was asked
-    again: TCP_INFO's tcpi_unacked, tcpi_notsent_bytes and tcpi_probes."""
+    again and said no: TCP_INFO's tcpi_unacked, tcpi_notsent_bytes and tcpi_backoff.
+
+    tcpi_probes would not do: every answer resets it, also one that the window stays
+    closed; the back-off is reset when it opens. Asked for the second time, the peer
+    has answered the first.
+    """
     info = sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 148)
     unacked, = struct.unpack_from("=I", info, 24)
     unsent, = struct.unpack_from("=I", info, 144)
-    return not unacked and unsent and info[3]
+    return not unacked and unsent and info[4] > 1
 
 
 def fill(sock) -> int:
