@@ -15,6 +15,7 @@
  * dgram.c	datagrams: one message at a time, with its sender's name
  * unix.c	AF_UNIX, where connecting and sending wait on the peer's queue
  * opt.c	socket options
+ * tune.c	many options at once, and reserved ports
  * ioctl.c	ioctls
  * stats.c	the rows of /proc/net/ksocket
  * close.c	closing below blocked callers, and by a reset

@@ -107,6 +107,13 @@ void ksock_rele(ksocket_t s);
 int ksock_close(ksocket_t s);
 
 int ksock_bind(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen);
+
+/* Where ksock_bind_reserved() looks */
+#define KSOCK_RESERVED_MIN	512
+#define KSOCK_RESERVED_MAX	1023
+
+int ksock_bind_reserved(ksocket_t s, const struct sockaddr *addr,
+			socklen_t addrlen);
 int ksock_listen(ksocket_t s, int backlog);
 int ksock_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 		 socklen_t *addrlen);
@@ -131,5 +138,37 @@ int ksock_setsockopt(ksocket_t s, int level, int optname, const void *optval,
 int ksock_getsockopt(ksocket_t s, int level, int optname, void *optval,
 		     int *optlen);
 int ksock_ioctl(ksocket_t s, int cmd, intptr_t arg);
+
+/**
+ * struct ksock_tuning - what ksock_tune() sets; 0 leaves an option as it is
+ * @nodelay: send small segments at once (TCP_NODELAY)
+ * @reset_on_close: ksock_close() resets the connection (SO_LINGER with 0)
+ * @tos: type of service, or traffic class: the whole byte (IP_TOS, IPV6_TCLASS)
+ * @linger: seconds that ksock_close() waits for the peer (SO_LINGER)
+ * @keepidle: seconds without traffic before the peer is probed; with any of
+ *	the three SO_KEEPALIVE is set (TCP_KEEPIDLE)
+ * @keepintvl: seconds between probes (TCP_KEEPINTVL)
+ * @keepcnt: probes before the connection is given up (TCP_KEEPCNT)
+ * @user_timeout: milliseconds that data may stay unacknowledged
+ *	(TCP_USER_TIMEOUT)
+ * @sndbuf: bytes, doubled and limited as by SO_SNDBUF
+ * @rcvbuf: bytes, doubled and limited as by SO_RCVBUF
+ * @device: name of the only network device to use, or NULL (SO_BINDTODEVICE)
+ */
+struct ksock_tuning {
+	bool		nodelay;
+	bool		reset_on_close;
+	u8		tos;
+	unsigned int	linger;
+	unsigned int	keepidle;
+	unsigned int	keepintvl;
+	unsigned int	keepcnt;
+	unsigned int	user_timeout;
+	unsigned int	sndbuf;
+	unsigned int	rcvbuf;
+	const char	*device;
+};
+
+int ksock_tune(ksocket_t s, const struct ksock_tuning *tuning);
 
 #endif /* _KSOCKET_KSOCKET_H */

@@ -8,6 +8,7 @@
  * io.c		send, receive, poll
  * slice.c	sleeping where no shutdown of ours would wake
  * opt.c	socket options
+ * tune.c	the options that kernel clients set on every connection
  * ioctl.c	ioctls
  * file.c	the file that a ksocket doesn't have
  * errno.c	what the family said, as the caller should hear it

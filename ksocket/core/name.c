@@ -5,6 +5,9 @@
  * kernel_bind() and kernel_connect() copy as many bytes as they are told, and
  * the families write a whole sockaddr_storage: both lengths are ours to check.
  */
+#include <linux/in.h>
+#include <linux/in6.h>
+
 #include "core.h"
 
 /**
@@ -131,3 +134,61 @@ int ksock_bind(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen)
 	return err;
 }
 EXPORT_SYMBOL_GPL(ksock_bind);
+
+static void ksock_set_port(struct sockaddr_storage *name, unsigned int port)
+{
+	/* At the same place in both families. */
+	BUILD_BUG_ON(offsetof(struct sockaddr_in, sin_port) !=
+		     offsetof(struct sockaddr_in6, sin6_port));
+	((struct sockaddr_in *)name)->sin_port = htons(port);
+}
+
+static int ksock_do_bind_reserved(struct socket *sock,
+				  struct sockaddr_storage *name, int len)
+{
+	unsigned int port;
+	int err;
+
+	if (name->ss_family != AF_INET && name->ss_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	for (port = KSOCK_RESERVED_MAX; port >= KSOCK_RESERVED_MIN; port--) {
+		ksock_set_port(name, port);
+		err = kernel_bind(sock, (struct sockaddr *)name, len);
+		if (err != -EADDRINUSE)
+			break;
+	}
+	return err;
+}
+
+/**
+ * ksock_bind_reserved() - give a socket an address with a reserved port
+ * @s: handle of an AF_INET or AF_INET6 socket
+ * @addr: address, whose port is ignored
+ * @addrlen: its length in bytes
+ *
+ * The highest port that is free between %KSOCK_RESERVED_MIN and
+ * %KSOCK_RESERVED_MAX, as bindresvport(3) would look for one: what servers of
+ * some protocols (NFS) take for a sign of privilege.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EADDRINUSE when all are taken, -EAFNOSUPPORT for an address of
+ * another family, and as ksock_bind().
+ */
+int ksock_bind_reserved(ksocket_t s, const struct sockaddr *addr,
+			socklen_t addrlen)
+{
+	struct sockaddr_storage name;
+	struct ksock_call call;
+	int err;
+
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = ksock_get_addr(&name, addr, addrlen);
+	if (!err)
+		err = ksock_do_bind_reserved(s->sock, &name, addrlen);
+	err = ksock_errno(s, err);
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_bind_reserved);
