@@ -13,7 +13,10 @@ from .errors import GuestDied, LabError
 from .guest import Guest
 from .report import Report
 
-NETNS_BOUND = 30    # seconds for the last namespaces to end
+# Seconds for the last namespaces to end. A closed connection whose wire went
+# first keeps its own for as long as TCP sends the FIN again: 0.2 s, doubled
+# eight times (tcp_orphan_retries), 102 s in all. What leaked stays for ever.
+NETNS_BOUND = 120
 SCAN_BOUND = 300    # seconds for kmemleak to look at all memory, twice
 SHOWN = 5           # findings with their excerpts
 

@@ -62,6 +62,16 @@ def leave(net):
     net.drop(net.client)
 
 
+def all_arrives(net, peer, data):
+    """Data and FIN, and the acknowledgement of the FIN on its way back: as long as
+    that is missing they are sent again, so the peer and the wire must stay."""
+    got = b""
+    while part := peer.recv(65536):
+        got += part
+    assert got == data
+    until(lambda: gone(net.server), "the namespace to go after its last acknowledgement")
+
+
 def test_a_socket_keeps_its_namespace(pair, device):
     """Nothing else is left of it, and data still flows both ways."""
     sock, peer = connected(pair, device)
@@ -104,10 +114,7 @@ def test_last_data_outlives_namespace_and_handle(link, device):
     assert sock.send(data) == len(data)
     sock.close()
     leave(net)
-    got = b""
-    while part := peer.recv(65536):
-        got += part
-    assert got == data
+    all_arrives(net, peer, data)
 
 
 def test_last_data_of_an_unpinned_socket_arrives(link, device):
@@ -119,10 +126,7 @@ def test_last_data_of_an_unpinned_socket_arrives(link, device):
     assert sock.send(data) == len(data)
     sock.close()
     leave(net)
-    got = b""
-    while part := peer.recv(65536):
-        got += part
-    assert got == data
+    all_arrives(net, peer, data)
 
 
 def test_an_unpinned_socket_is_reset(pair, device):
