@@ -52,4 +52,11 @@ static inline bool ksock_compat_own_sol_socket(const struct socket *sock)
 #endif
 }
 
+/* In a tracepoint, whose __string() knows the source since 6.10. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_assign_str(dst, src)	__assign_str(dst)
+#else
+#define ksock_compat_assign_str(dst, src)	__assign_str(dst, src)
+#endif
+
 #endif /* _KSOCKET_COMPAT_H */

@@ -257,6 +257,13 @@ static void blocked_caller_hears_that_the_namespace_went(struct kunit *test)
 			    -ECONNRESET, "it does not linger");
 }
 
+static char reaped[80];
+
+static unsigned int reap(const void *key)
+{
+	return ksock_reap((struct module *)key, reaped, sizeof(reaped));
+}
+
 /* A module that is gone can close nothing: neither it nor anybody else may. */
 static void sockets_of_a_module_that_left_are_reaped(struct kunit *test)
 {
@@ -266,12 +273,35 @@ static void sockets_of_a_module_that_left_are_reaped(struct kunit *test)
 	kt_pair(test, AF_INET, SOCK_STREAM, &pair);
 	set_owner_key(pair.listener);
 	set_owner_key(pair.server);
-	KUNIT_EXPECT_EQ(test, ksock_reap((struct module *)&owner_key), 2);
-	KUNIT_EXPECT_EQ(test, ksock_reap((struct module *)&owner_key), 0);
+	KUNIT_EXPECT_EQ(test, reap(&owner_key), 2);
+	KUNIT_EXPECT_EQ(test, reap(&owner_key), 0);
 	KUNIT_EXPECT_EQ(test, kt_count_listed(), before + 1);
 	KUNIT_EXPECT_EQ(test, ksock_close(pair.server), -ENOTSOCK);
 	KUNIT_EXPECT_EQ(test, ksock_recv(pair.client, &byte, 1, 0, &count),
 			-ECONNRESET);
+}
+
+static void what_was_reaped_is_listed(struct kunit *test)
+{
+	struct kt_addr addr;
+	char expected[80];
+
+	set_owner_key(kt_listen(test, AF_INET6, SOCK_STREAM, 1, &addr));
+	set_owner_key(kt_socket(test, AF_UNIX, SOCK_DGRAM));
+	snprintf(expected, sizeof(expected), "inet6 %pISpc, unix", &addr.name);
+	KUNIT_EXPECT_EQ(test, reap(&owner_key), 2);
+	KUNIT_EXPECT_STREQ(test, reaped, expected);
+}
+
+static void list_of_what_was_reaped_is_cut(struct kunit *test)
+{
+	unsigned int i;
+
+	for (i = 0; i < 40; i++)
+		set_owner_key(kt_socket(test, AF_UNIX, SOCK_DGRAM));
+	KUNIT_EXPECT_EQ(test, reap(&owner_key), 40);
+	KUNIT_EXPECT_TRUE(test, strlen(reaped) < sizeof(reaped));
+	KUNIT_EXPECT_STREQ(test, strstr(reaped, "unix, ..."), "unix, ...");
 }
 
 static void reaped_too_when_the_namespace_went_first(struct kunit *test)
@@ -281,7 +311,7 @@ static void reaped_too_when_the_namespace_went_first(struct kunit *test)
 	set_net_key(s);
 	set_owner_key(s);
 	ksock_net_down((struct net *)&net_key);
-	KUNIT_EXPECT_EQ(test, ksock_reap((struct module *)&owner_key), 1);
+	KUNIT_EXPECT_EQ(test, reap(&owner_key), 1);
 	KUNIT_EXPECT_EQ(test, ksock_close(s), -ENOTSOCK);
 }
 
@@ -392,6 +422,8 @@ static struct kunit_case handle_cases[] = {
 	KUNIT_CASE_PARAM(call_without_namespace_says_so, call_gen_params),
 	KUNIT_CASE(blocked_caller_hears_that_the_namespace_went),
 	KUNIT_CASE(sockets_of_a_module_that_left_are_reaped),
+	KUNIT_CASE(what_was_reaped_is_listed),
+	KUNIT_CASE(list_of_what_was_reaped_is_cut),
 	KUNIT_CASE(reaped_too_when_the_namespace_went_first),
 	KUNIT_CASE_SLOW(thousand_sockets_leave_nothing),
 	KUNIT_CASE_SLOW(hundred_connections_leave_nothing),

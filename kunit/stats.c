@@ -32,7 +32,7 @@ static const char *row(struct kunit *test, ksocket_t s)
 }
 
 /* The words of a row, split at its blanks */
-#define WORDS	10
+#define WORDS	13
 
 static unsigned int split(struct kunit *test, const char *line,
 			  const char **words)
@@ -67,6 +67,7 @@ static void expect_word(struct kunit *test, ksocket_t s, unsigned int column,
 enum {
 	COL_MODULE, COL_FAMILY, COL_TYPE, COL_STATE, COL_LOCAL, COL_PEER,
 	COL_RX_QUEUE, COL_TX_QUEUE, COL_RX_BYTES, COL_TX_BYTES,
+	COL_CALLBACKS, COL_COALESCED, COL_LONGEST,
 };
 
 static void head_names_the_columns(struct kunit *test)
@@ -74,6 +75,7 @@ static void head_names_the_columns(struct kunit *test)
 	static const char * const names[WORDS] = {
 		"module", "family", "type", "state", "local", "peer",
 		"rx-queue", "tx-queue", "rx-bytes", "tx-bytes",
+		"callbacks", "coalesced", "longest-us",
 	};
 	const char *words[WORDS] = {};
 	unsigned int i;

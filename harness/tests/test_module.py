@@ -40,14 +40,16 @@ def test_sockets_of_a_module_that_left_are_reset(pair):
             leaver(address=pair.server.v4, port=server.getsockname()[1])
         peer = server.accept()[0]
         peer.settimeout(BOUND)
-        assert sorted(row.split()[0] for row in rows(pair.client)) == ["leaver"] * 3
+        open_rows = [row.split() for row in rows(pair.client)]
+        assert [row[0] for row in open_rows] == ["leaver"] * 3
+        names = ", ".join(f"{row[1]} {row[4]}" for row in open_rows)
         kmod.unload("leaver")
         with pytest.raises(ConnectionResetError):
             peer.recv(8)
     assert rows(pair.client) == []
     told = [line for line in log.new().splitlines() if "left" in line]
-    assert told == ["ksocket: module leaver left 3 sockets open, which were reset: "
-                    "call ksock_close() in its exit"]
+    assert told == ["ksocket: module leaver left 3 sockets open, which were reset "
+                    f"({names}): call ksock_close() in its exit"]
 
 
 def test_sockets_of_a_module_whose_init_failed_are_reset(pair):

@@ -229,11 +229,11 @@ def test_listing_shows_own_namespace_only(pair, device):
     assert row == {"module": "ksockctl", "family": "inet", "type": "stream",
                    "state": "established", "local": local, "peer": remote,
                    "rx-queue": "5", "tx-queue": row["tx-queue"], "rx-bytes": "0",
-                   "tx-bytes": "3"}
+                   "tx-bytes": "3", "callbacks": "0", "coalesced": "0", "longest-us": "0"}
     assert sock.recv(8) == b"12345"
     with pair.client:
-        row = listing.read_text(encoding="ascii").splitlines()[1].split()
-    assert row[-2:] == ["5", "3"]
+        row = dict(zip(head.split(), listing.read_text(encoding="ascii").splitlines()[1].split()))
+    assert (row["rx-bytes"], row["tx-bytes"]) == ("5", "3")
     peer.close()
 
 

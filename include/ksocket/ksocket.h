@@ -12,6 +12,7 @@
 #ifndef _KSOCKET_KSOCKET_H
 #define _KSOCKET_KSOCKET_H
 
+#include <linux/bits.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <linux/socket.h>
@@ -44,6 +45,11 @@ typedef long intptr_t;
  * @KSOCK_NOINTR: signals do not interrupt the calls on this socket; the freezer
  *	and a stop of the whole process do
  *
+ * KSOCK_NEST(level) may be added: a socket whose calls are made while another
+ * ksocket's lock is held further up the stack - storage over the network below
+ * a network server - takes a level above that one's, 1 to KSOCK_NEST_MAX, so
+ * that lockdep tells the two apart.
+ *
  * An accepted socket has the flags of its listener. But on AF_UNIX and AF_VSOCK
  * the kernel makes each connection of a listener, accepted or not, keep the
  * namespace alive.
@@ -55,6 +61,10 @@ enum ksock_flags {
 	KSOCK_ATOMIC	= 1 << 3,
 	KSOCK_NOINTR	= 1 << 4,
 };
+
+#define KSOCK_NEST_SHIFT	8
+#define KSOCK_NEST_MAX		3
+#define KSOCK_NEST(level)	((unsigned int)(level) << KSOCK_NEST_SHIFT)
 
 int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 		   struct net *net, unsigned int flags, struct module *owner);
@@ -132,6 +142,79 @@ int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
 		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd);
 int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd);
 __poll_t ksock_poll(ksocket_t s);
+
+/**
+ * enum ksock_callback_flags - how callbacks are run
+ * @KSOCK_CB_DEFERRED: from a workqueue, one at a time, in order: they may sleep
+ *	and make every call on every socket, ksock_close() of their own included.
+ *	Without it they run where the event happens, with bottom halves disabled:
+ *	they must not sleep, and every call but ksock_hold() and ksock_rele()
+ *	returns -EDEADLK
+ */
+enum ksock_callback_flags {
+	KSOCK_CB_DEFERRED	= 1 << 0,
+};
+
+/* What the exception callback tells, bits */
+#define KSOCK_EXC_URG		BIT(0)	/* the peer has sent an urgent mark */
+#define KSOCK_EXC_ERRQUEUE	BIT(1)	/* MSG_ERRQUEUE would receive something */
+
+/**
+ * struct ksock_callbacks - what a consumer wants to hear; any may be NULL
+ * @connected: a connect of ours has succeeded; not on accepted sockets
+ * @disconnected: the connection, or its attempt, is over; reason: 0 when both
+ *	sides ended it, an errno (above 0), or -1 when it is not known. ENETDOWN:
+ *	the network namespace went away
+ * @newconn: connections wait: accept until -EAGAIN
+ * @recv: there is something new to receive: msglen bytes by now, or (datagrams)
+ *	in the first message; 0, once: the peer will send no more; -1: a message
+ *	without bytes, an error, or an amount that the family doesn't tell
+ * @xmit: after a send that fell short, or ksock_want_xmit(), there is room;
+ *	freebuf is a hint at how many bytes; 0, once: sending is over for good
+ * @exception: KSOCK_EXC_*
+ * @flags: &enum ksock_callback_flags, or 0
+ *
+ * The callbacks of one socket never overlap. What happened several times before
+ * a callback could run is told once.
+ */
+typedef struct ksock_callbacks {
+	void		(*connected)(ksocket_t s, void *arg);
+	void		(*disconnected)(ksocket_t s, void *arg, int reason);
+	void		(*newconn)(ksocket_t s, void *arg);
+	void		(*recv)(ksocket_t s, void *arg, ssize_t msglen);
+	void		(*xmit)(ksocket_t s, void *arg, ssize_t freebuf);
+	void		(*exception)(ksocket_t s, void *arg, u32 event);
+	unsigned int	flags;
+} ksock_callbacks_t;
+
+int __ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb, void *arg,
+		      struct module *owner);
+
+/**
+ * ksock_callbacks() - hear of a socket's events, or no longer
+ * @s: handle
+ * @cb: what to call, copied; NULL ends it
+ * @arg: passed to the callbacks
+ *
+ * What is true already is told at once: connections or data that wait, an
+ * urgent mark, the end of file, the end of the connection, and its beginning
+ * unless ksock_connect() has returned 0 before.
+ *
+ * When this returns, no earlier callback of the socket runs any more (but the
+ * one that called it). The socket belongs to the module that registered last,
+ * as far as unloading goes, and so do those that it will accept.
+ *
+ * Context: Process context, also from a deferred callback. May sleep.
+ * Return: 0, -EINVAL for unknown flags, -EBUSY when someone else has hooked the
+ * socket, -ENOMEM, -EDEADLK from a direct callback, -ENOTSOCK, -ENETDOWN.
+ */
+static inline int ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb,
+				  void *arg)
+{
+	return __ksock_callbacks(s, cb, arg, THIS_MODULE);
+}
+
+int ksock_want_xmit(ksocket_t s);
 
 int ksock_setsockopt(ksocket_t s, int level, int optname, const void *optval,
 		     int optlen);

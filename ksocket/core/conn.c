@@ -75,7 +75,7 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 		flags = O_NONBLOCK;
 	}
 	/* First, so that a connection is never taken and then lost. */
-	new = ksock_alloc(s->flags, s->owner);
+	new = ksock_alloc(s->flags, READ_ONCE(s->owner));
 	if (!new)
 		return -ENOMEM;
 	do {
@@ -83,9 +83,12 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 	} while (ksock_slice(s, &timeo, &err) || ksock_retry(s, err));
 	if (err < 0)
 		goto free;
+	ksock_unhook_child(ksock_events(s), sock->sk);
 	err = ksock_accepted_name(sock, addr, addrlen);
 	if (err)
 		goto release;
+	new->active = true;
+	new->known = true;
 	ksock_publish(new, sock);
 	*ns = new;
 	return 0;
@@ -183,8 +186,18 @@ int ksock_connect(ksocket_t s, const struct sockaddr *addr, socklen_t addrlen)
 	if (err)
 		return err;
 	err = ksock_get_addr(&name, addr, addrlen);
-	if (!err)
+	if (err)
+		goto leave;
+	if (name.ss_family == AF_UNSPEC) {
 		err = ksock_do_connect(s, &name, addrlen);
+		if (!err)
+			ksock_events_dissolved(s);
+		goto leave;
+	}
+	ksock_events_connecting(s);
+	err = ksock_do_connect(s, &name, addrlen);
+	ksock_events_connected(s, ksock_plain_errno(err));
+leave:
 	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
 	return err;
@@ -210,6 +223,8 @@ int ksock_shutdown(ksocket_t s, int how)
 	err = -EINVAL;
 	if (how == SHUT_RD || how == SHUT_WR || how == SHUT_RDWR)
 		err = kernel_sock_shutdown(s->sock, how);
+	if (!err)
+		ksock_events_look(s, KSOCK_STATE);
 	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
 	return err;

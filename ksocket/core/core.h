@@ -14,8 +14,11 @@
 #include <net/sock.h>
 #include <ksocket/ksocket.h>
 
+#include "event.h"
+
+#define KSOCK_NEST_MASK	KSOCK_NEST(KSOCK_NEST_MAX)
 #define KSOCK_FLAGS	(KSOCK_NOPIN | KSOCK_NOIO | KSOCK_NOFS | KSOCK_ATOMIC | \
-			 KSOCK_NOINTR)
+			 KSOCK_NOINTR | KSOCK_NEST_MASK)
 /* Flags that put the whole call under a scope, see ksock_enter(). */
 #define KSOCK_SCOPED	(KSOCK_NOIO | KSOCK_NOFS | KSOCK_NOINTR)
 
@@ -38,10 +41,16 @@
  * @tx_bytes: bytes sent
  * @drained: completed by the last call that leaves after the gate was shut
  * @released: completed when @sock is no more
- * @owner: the module that created it
+ * @active: it is connected, or about to be, or was
+ * @known: and its consumer knows: ksock_connect() or ksock_accept() said so
+ * @events: its callbacks, once there were any
+ * @creator: the module that created it
+ * @owner: the module whose callbacks it has, else @creator; under
+ *	ksock_list_lock
  * @net: its network namespace, pinned by @sock's sock unless KSOCK_NOPIN; NULL
  *	once it may go
  * @node: on ksock_list, until it is closed
+ * @rcu: hooks may still look
  */
 struct ksocket {
 	struct socket		*sock;
@@ -49,15 +58,26 @@ struct ksocket {
 	int			gone;
 	unsigned int		flags;
 	bool			nonblock;
+	bool			active;
+	bool			known;
 	refcount_t		refs;
 	atomic64_t		rx_bytes;
 	atomic64_t		tx_bytes;
+	struct ksock_events	*events;
 	struct completion	drained;
 	struct completion	released;
+	struct module		*creator;
 	struct module		*owner;
 	struct net		*net;
 	struct list_head	node;
+	struct rcu_head		rcu;
 };
+
+static inline struct ksock_events *ksock_events(const struct ksocket *s)
+{
+	/* Pairs with the cmpxchg() in ksock_events_get(): they are complete. */
+	return smp_load_acquire(&s->events);
+}
 
 /**
  * struct ksock_call - what a call under way has to undo when it leaves
@@ -76,7 +96,7 @@ extern spinlock_t ksock_list_lock;
 struct ksocket *ksock_alloc(unsigned int flags, struct module *owner);
 void ksock_publish(struct ksocket *s, struct socket *sock);
 void ksock_net_down(struct net *net);
-unsigned int ksock_reap(struct module *owner);
+unsigned int ksock_reap(struct module *owner, char *text, size_t size);
 void ksock_scope_begin(unsigned int flags, struct ksock_call *call);
 void ksock_scope_end(unsigned int flags, struct ksock_call *call);
 
@@ -90,12 +110,14 @@ void ksock_scope_end(unsigned int flags, struct ksock_call *call);
  * KSOCK_SHUT, and the handle can't be freed below a caller that leaves.
  *
  * Return: 0, -ENOTSOCK when @s is NULL or closed, -ENETDOWN when its network
- * namespace went away.
+ * namespace went away, -EDEADLK from a direct callback.
  */
 static inline int ksock_enter(struct ksocket *s, struct ksock_call *call)
 {
 	if (unlikely(!s))
 		return -ENOTSOCK;
+	if (unlikely(this_cpu_read(ksock_direct)))
+		return ksock_refuse_direct();
 	if (unlikely(!atomic_inc_unless_negative(&s->calls))) {
 		/* The errno was stored before the gate was shut. */
 		smp_rmb();
@@ -125,6 +147,13 @@ int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
 void ksock_put_addr(const struct sockaddr_storage *from, int len,
 		    struct sockaddr *addr, socklen_t *addrlen);
 
+/* ioctl.c: UDP's two queues */
+bool ksock_is_udp(const struct sock *sk);
+int ksock_udp_first(struct sock *sk);
+
+/* nest.c: lock classes */
+void ksock_nest(struct sock *sk, unsigned int flags);
+
 /* file.c: the file that a ksocket doesn't have */
 int ksock_file_init(void);
 void ksock_file_exit(void);
@@ -138,6 +167,8 @@ bool ksock_slices_send(const struct sock *sk);
 bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
 
 /* stats.c: /proc/net/ksocket */
+const char *ksock_owner_name(const struct ksocket *s);
+void ksock_describe(struct ksocket *s, char *text, size_t size);
 int ksock_stats_init(struct net *net);
 void ksock_stats_exit(struct net *net);
 

@@ -3,6 +3,7 @@
  * What the family said, as the caller should hear it
  */
 #include "core.h"
+#include "trace.h"
 
 /* The codes by which a system call is restarted mean nothing to our callers. */
 int ksock_plain_errno(int err)
@@ -23,10 +24,8 @@ EXPORT_SYMBOL_IF_KUNIT(ksock_plain_errno);
  * The outcome of a call on @s. Once the gate is shut, an error is the doing of
  * whoever shut it: the shutdown that woke us, not the peer.
  */
-int ksock_errno(const struct ksocket *s, int err)
+static int ksock_shut_errno(const struct ksocket *s, int err)
 {
-	if (likely(err >= 0))
-		return err;
 	switch (READ_ONCE(s->gone)) {
 	case 0:
 		return ksock_plain_errno(err);
@@ -35,6 +34,15 @@ int ksock_errno(const struct ksocket *s, int err)
 	default:
 		return -EINTR;
 	}
+}
+
+int ksock_errno(const struct ksocket *s, int err)
+{
+	if (likely(err >= 0))
+		return err;
+	err = ksock_shut_errno(s, err);
+	trace_ksock_error(s, err, __builtin_return_address(0));
+	return err;
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_errno);
 

@@ -119,6 +119,8 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 		return -EINVAL;
 	/* Whoever happens to be current must not be killed by a SIGPIPE. */
 	msg->msg_flags = flags | MSG_NOSIGNAL;
+	if (unlikely(flags & MSG_FASTOPEN))
+		WRITE_ONCE(s->active, true);
 	if (!blocks)
 		msg->msg_flags |= MSG_DONTWAIT;
 	if (sent)
@@ -128,6 +130,8 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 	/* The connect within a fast open ran out of SO_SNDTIMEO. */
 	if (unlikely(err == -EINPROGRESS && blocks))
 		err = -EAGAIN;
+	if (unlikely(err == -EAGAIN))
+		ksock_events_fell_short(s);
 	iov_iter_reexpand(&msg->msg_iter, size - done);
 	atomic64_add(done, &s->tx_bytes);
 	if (sent)

@@ -47,10 +47,10 @@ static int ksock_first_good(struct sk_buff_head *queue)
 }
 
 /*
- * UDP moves what it received from the sock's queue to one for readers, whose
- * lock comes first.
+ * Length of the first datagram, or -ENODATA. UDP moves what it received from
+ * the sock's queue to one for readers, whose lock comes first.
  */
-static int ksock_udp_first(struct sock *sk)
+int ksock_udp_first(struct sock *sk)
 {
 	struct sk_buff_head *readers = &udp_sk(sk)->reader_queue;
 	int len;
@@ -63,10 +63,10 @@ static int ksock_udp_first(struct sock *sk)
 		spin_unlock(&sk->sk_receive_queue.lock);
 	}
 	spin_unlock_bh(&readers->lock);
-	return max(len, 0);
+	return len;
 }
 
-static bool ksock_is_udp(const struct sock *sk)
+bool ksock_is_udp(const struct sock *sk)
 {
 	return (sk->sk_family == AF_INET || sk->sk_family == AF_INET6) &&
 	       sk->sk_type == SOCK_DGRAM &&
@@ -84,7 +84,7 @@ static int ksock_inq(struct socket *sock)
 	if (sk->sk_family == AF_UNIX)
 		return unix_inq_len(sk);
 	if (ksock_is_udp(sk))
-		return ksock_udp_first(sk);
+		return max(ksock_udp_first(sk), 0);
 	if (ops->peek_len)
 		return ops->peek_len(sock);
 	if (sk->sk_type == SOCK_STREAM)

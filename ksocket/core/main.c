@@ -6,13 +6,19 @@
  * name.c	addresses, bind
  * conn.c	listen, accept, connect, shutdown
  * io.c		send, receive, poll
+ * event.c	callbacks: registering, and telling
+ * hook.c	the sk_* hooks, and how they come and go
+ * look.c	the state of a sock, by family
+ * decide.c	which events a look makes
  * slice.c	sleeping where no shutdown of ours would wake
  * opt.c	socket options
  * tune.c	the options that kernel clients set on every connection
  * ioctl.c	ioctls
  * file.c	the file that a ksocket doesn't have
+ * nest.c	lock classes by nesting level
  * errno.c	what the family said, as the caller should hear it
  * stats.c	/proc/net/ksocket
+ * trace.c	tracepoints
  */
 #include <linux/module.h>
 #include <net/net_namespace.h>
@@ -44,14 +50,15 @@ static int ksock_module_event(struct notifier_block *nb, unsigned long event,
 			      void *data)
 {
 	struct module *mod = data;
+	char sockets[200];
 	unsigned int n;
 
 	if (event != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
-	n = ksock_reap(mod);
+	n = ksock_reap(mod, sockets, sizeof(sockets));
 	if (n)
-		pr_warn("module %s left %u sockets open, which were reset: call ksock_close() in its exit\n",
-			mod->name, n);
+		pr_warn("module %s left %u sockets open, which were reset (%s): call ksock_close() in its exit\n",
+			mod->name, n, sockets);
 	return NOTIFY_OK;
 }
 
@@ -66,9 +73,12 @@ static int __init ksocket_init(void)
 	err = ksock_file_init();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&ksock_net_ops);
+	err = ksock_events_init();
 	if (err)
 		goto file;
+	err = register_pernet_subsys(&ksock_net_ops);
+	if (err)
+		goto events;
 	err = register_module_notifier(&ksock_module_nb);
 	if (err)
 		goto subsys;
@@ -76,6 +86,8 @@ static int __init ksocket_init(void)
 
 subsys:
 	unregister_pernet_subsys(&ksock_net_ops);
+events:
+	ksock_events_exit();
 file:
 	ksock_file_exit();
 	return err;
@@ -85,6 +97,7 @@ static void __exit ksocket_exit(void)
 {
 	unregister_module_notifier(&ksock_module_nb);
 	unregister_pernet_subsys(&ksock_net_ops);
+	ksock_events_exit();
 	ksock_file_exit();
 }
 

@@ -31,6 +31,7 @@ struct ksocket *ksock_alloc(unsigned int flags, struct module *owner)
 	if (!s)
 		return NULL;
 	s->flags = flags;
+	s->creator = owner;
 	s->owner = owner;
 	refcount_set(&s->refs, 1);
 	init_completion(&s->drained);
@@ -119,6 +120,7 @@ static int ksock_create(ksocket_t *s, int domain, int type, int protocol,
 		kfree(new);
 		return err;
 	}
+	ksock_nest(sock->sk, flags);
 	ksock_publish(new, sock);
 	*s = new;
 	return 0;
@@ -148,6 +150,8 @@ int __ksock_socket(ksocket_t *s, int domain, int type, int protocol,
 	if (!s)
 		return -EFAULT;
 	*s = NULL;
+	if (unlikely(this_cpu_read(ksock_direct)))
+		return ksock_refuse_direct();
 	if (!net)
 		return -EFAULT;
 	if (flags & ~KSOCK_FLAGS)
@@ -201,7 +205,10 @@ void ksock_rele(ksocket_t s)
 		refcount_set(&s->refs, 1);
 		return;
 	}
-	kfree(s);
+	/* A hook that began before the close may still look at either. */
+	if (s->events)
+		kfree_rcu(s->events, rcu);
+	kfree_rcu(s, rcu);
 }
 EXPORT_SYMBOL_GPL(ksock_rele);
 
@@ -293,6 +300,11 @@ VISIBLE_IF_KUNIT bool ksock_shut(struct ksocket *s, int gone, bool abort)
 {
 	if (cmpxchg(&s->gone, 0, gone))
 		return false;
+	/* A callback may be blocked in a call: first wake it, then wait. */
+	if (gone == -ENETDOWN)
+		ksock_events_net_down(s);
+	else
+		ksock_events_mute(s);
 	if (abort)
 		sock_no_linger(s->sock->sk);
 	if (atomic_add_return(KSOCK_SHUT, &s->calls) != KSOCK_SHUT)
@@ -320,6 +332,8 @@ static void ksock_release(struct ksocket *s, bool forget)
 		sock_no_linger(sock->sk);
 
 	/* A dying namespace has to wait for this sock, so is found until then. */
+	ksock_events_release(s, sock->sk);
+
 	spin_lock(&ksock_list_lock);
 	s->sock = NULL;
 	if (pinned)
@@ -343,11 +357,14 @@ static void ksock_release(struct ksocket *s, bool forget)
 static bool ksock_end(struct ksocket *s, bool abort)
 {
 	if (ksock_shut(s, -ENOTSOCK, abort)) {
+		ksock_events_wait(s);
 		ksock_release(s, true);
 		return true;
 	}
 	if (cmpxchg(&s->gone, -ENETDOWN, -ENOTSOCK) != -ENETDOWN)
 		return false;
+	ksock_events_mute(s);
+	ksock_events_wait(s);
 	wait_for_completion(&s->released);
 	spin_lock(&ksock_list_lock);
 	list_del_init(&s->node);
@@ -363,10 +380,13 @@ static bool ksock_end(struct ksocket *s, bool abort)
  * close waits for them. SO_LINGER is honoured: with a time it waits for the
  * peer, which a signal ends, with 0 it resets the connection.
  *
- * Context: Process context. May sleep. Not from within a call on the same
- * socket.
- * Return: 0, or -ENOTSOCK when @s is NULL or closed already. A socket whose
- * network namespace went away is closed with 0.
+ * When it returns, no callback of the socket runs any more, nor will; but it
+ * may be called from a deferred one, which then is the last.
+ *
+ * Context: Process context, also from a deferred callback. May sleep. Not from
+ * within a call on the same socket.
+ * Return: 0, -ENOTSOCK when @s is NULL or closed already, or -EDEADLK from a
+ * direct callback. A socket whose network namespace went away is closed with 0.
  */
 int ksock_close(ksocket_t s)
 {
@@ -375,6 +395,8 @@ int ksock_close(ksocket_t s)
 
 	if (!s)
 		return -ENOTSOCK;
+	if (unlikely(this_cpu_read(ksock_direct)))
+		return ksock_refuse_direct();
 	ksock_scope_begin(s->flags, &call);
 	ended = ksock_end(s, false);
 	ksock_scope_end(s->flags, &call);
@@ -428,16 +450,41 @@ void ksock_net_down(struct net *net)
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_net_down);
 
-/*
- * The module is gone, and with it everyone who could close its sockets: close
- * them, without lingering. Returns how many it had left open.
+/* As much of a list for the log as there is room for */
+static void ksock_reap_note(struct ksocket *s, char *text, size_t size)
+{
+	size_t len = strlen(text);
+	struct ksock_call call;
+	char name[80];
+
+	if (ksock_enter(s, &call))
+		return;
+	ksock_describe(s, name, sizeof(name));
+	ksock_leave(s, &call);
+	if (len + 2 + strlen(name) + sizeof(", ...") <= size)
+		scnprintf(text + len, size - len, "%s%s", len ? ", " : "",
+			  name);
+	else if (len && text[len - 1] != '.')
+		strscpy(text + len, ", ...", size - len);
+}
+
+/**
+ * ksock_reap() - close what a module has left open, without lingering
+ * @owner: the module, which is gone, and with it everyone who could close them
+ * @text: filled with a list of them
+ * @size: room there in bytes, 6 or more
+ *
+ * Context: Process context. May sleep.
+ * Return: how many there were.
  */
-unsigned int ksock_reap(struct module *owner)
+unsigned int ksock_reap(struct module *owner, char *text, size_t size)
 {
 	struct ksocket *s;
 	unsigned int n = 0;
 
+	text[0] = '\0';
 	while ((s = ksock_find(ksock_match_owner, owner))) {
+		ksock_reap_note(s, text, size);
 		if (ksock_end(s, true)) {
 			ksock_rele(s);
 			n++;

@@ -142,11 +142,51 @@ static void ksock_show_queues(struct seq_file *seq, struct sock *sk)
 	seq_printf(seq, " %8u %8u", rx, tx);
 }
 
+const char *ksock_owner_name(const struct ksocket *s)
+{
+	struct module *owner = READ_ONCE(s->owner);
+
+	return owner ? module_name(owner) : "kernel";
+}
+
+/* Where it is bound to, for the log; @s has a call under way. */
+void ksock_describe(struct ksocket *s, char *text, size_t size)
+{
+	struct sockaddr_storage name = {};
+	struct sock *sk = s->sock->sk;
+	const char *family = NULL;
+
+	if (sk->sk_family < ARRAY_SIZE(ksock_families))
+		family = ksock_families[sk->sk_family];
+	if (sk_is_inet(sk) &&
+	    kernel_getsockname(s->sock, (struct sockaddr *)&name) >= 0)
+		snprintf(text, size, "%s %pISpc", family, &name);
+	else
+		snprintf(text, size, "%s", family ? : "other");
+}
+
+/* Callbacks run, told together with another one, and the longest, in us */
+static void ksock_show_events(struct seq_file *seq, struct ksocket *s)
+{
+	const struct ksock_events *ev = ksock_events(s);
+	u64 runs = 0, coalesced = 0, longest = 0;
+	unsigned int i;
+
+	if (ev) {
+		for (i = 0; i < KSOCK_EVENTS; i++)
+			runs += READ_ONCE(ev->runs[i]);
+		coalesced = READ_ONCE(ev->coalesced);
+		longest = READ_ONCE(ev->longest);
+	}
+	seq_printf(seq, " %10llu %10llu %10llu", runs, coalesced,
+		   div_u64(longest, NSEC_PER_USEC));
+}
+
 static void ksock_show(struct seq_file *seq, struct ksocket *s)
 {
 	struct sock *sk = s->sock->sk;
 
-	seq_printf(seq, "%-20s", s->owner ? module_name(s->owner) : "kernel");
+	seq_printf(seq, "%-20s", ksock_owner_name(s));
 	ksock_show_name(seq, ksock_families, ARRAY_SIZE(ksock_families),
 			sk->sk_family, 7);
 	ksock_show_name(seq, ksock_types, ARRAY_SIZE(ksock_types),
@@ -156,8 +196,10 @@ static void ksock_show(struct seq_file *seq, struct ksocket *s)
 	ksock_show_addr(seq, sk, false);
 	ksock_show_addr(seq, sk, true);
 	ksock_show_queues(seq, sk);
-	seq_printf(seq, " %12lld %12lld\n", atomic64_read(&s->rx_bytes),
+	seq_printf(seq, " %12lld %12lld", atomic64_read(&s->rx_bytes),
 		   atomic64_read(&s->tx_bytes));
+	ksock_show_events(seq, s);
+	seq_putc(seq, '\n');
 }
 
 static void *ksock_seq_start(struct seq_file *seq, loff_t *pos)
@@ -184,9 +226,10 @@ VISIBLE_IF_KUNIT int ksock_seq_show(struct seq_file *seq, void *v)
 
 	lockdep_assert_held(&ksock_list_lock);
 	if (v == &ksock_list)
-		seq_printf(seq, "%-20s %-7s %-9s %-11s %-24s %-24s %8s %8s %12s %12s\n",
+		seq_printf(seq, "%-20s %-7s %-9s %-11s %-24s %-24s %8s %8s %12s %12s %10s %10s %10s\n",
 			   "module", "family", "type", "state", "local", "peer",
-			   "rx-queue", "tx-queue", "rx-bytes", "tx-bytes");
+			   "rx-queue", "tx-queue", "rx-bytes", "tx-bytes",
+			   "callbacks", "coalesced", "longest-us");
 	else if (s->sock && s->net == seq_file_net(seq))
 		ksock_show(seq, s);
 	return 0;

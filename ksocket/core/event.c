@@ -1,0 +1,615 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Registering callbacks, and telling them
+ *
+ * A hook decides, below the lock, what is to be told, and adds it to what is
+ * pending. Whoever finds nobody telling takes that on: a direct callback is run
+ * at once, a deferred one by a worker. All others leave theirs to the one who
+ * tells. So the callbacks of a socket never overlap, none is lost, and what
+ * piles up meanwhile is told once.
+ */
+#include <linux/sched/clock.h>
+#include <linux/slab.h>
+#include <net/af_unix.h>
+
+#include "core.h"
+#include "trace.h"
+
+/* Batches that a direct teller takes on from others, before a worker has to. */
+#define KSOCK_TELL_ROUNDS	8
+
+DEFINE_PER_CPU(struct ksock_events *, ksock_direct);
+EXPORT_SYMBOL_IF_KUNIT(ksock_direct);
+
+static struct workqueue_struct *ksock_wq;
+
+/* What one teller was given: the callbacks as they were registered then */
+struct ksock_telling {
+	struct ksock_batch	batch;
+	ksock_callbacks_t	cb;
+	void			*arg;
+	unsigned int		generation;
+};
+
+static bool ksock_is_deferred(const struct ksock_events *ev)
+{
+	return ev->cb.flags & KSOCK_CB_DEFERRED;
+}
+
+/* Take what is pending; or, when nothing is, stop being the one who tells. */
+static bool ksock_take(struct ksock_events *ev, struct ksock_telling *t)
+{
+	lockdep_assert_held(&ev->lock);
+	if (!ev->on || !ev->pending.events) {
+		ev->busy = false;
+		ev->teller = NULL;
+		wake_up_all(&ev->idle);
+		return false;
+	}
+	t->batch = ev->pending;
+	t->cb = ev->cb;
+	t->arg = ev->arg;
+	t->generation = ev->generation;
+	ev->pending.events = 0;
+	return true;
+}
+
+static void ksock_call(struct ksocket *s, enum ksock_event event,
+		       const struct ksock_telling *t)
+{
+	ssize_t value = ksock_batch_value(&t->batch, event);
+	const ksock_callbacks_t *cb = &t->cb;
+
+	switch (event) {
+	case KSOCK_EV_CONNECTED:
+		if (cb->connected)
+			cb->connected(s, t->arg);
+		break;
+	case KSOCK_EV_NEWCONN:
+		if (cb->newconn)
+			cb->newconn(s, t->arg);
+		break;
+	case KSOCK_EV_URGENT:
+	case KSOCK_EV_ERRQUEUE:
+		if (cb->exception)
+			cb->exception(s, t->arg, value);
+		break;
+	case KSOCK_EV_RECV:
+	case KSOCK_EV_RECV_END:
+		if (cb->recv)
+			cb->recv(s, t->arg, value);
+		break;
+	case KSOCK_EV_XMIT:
+	case KSOCK_EV_XMIT_END:
+		if (cb->xmit)
+			cb->xmit(s, t->arg, value);
+		break;
+	case KSOCK_EV_DISCONNECTED:
+		if (cb->disconnected)
+			cb->disconnected(s, t->arg, value);
+		break;
+	default:
+		break;
+	}
+}
+
+/* A callback may end its own registration: nothing follows it then. */
+static void ksock_tell(struct ksock_events *ev, struct ksock_telling *t)
+{
+	u64 begin, end = local_clock();
+	enum ksock_event event;
+
+	for (event = 0; event < KSOCK_EVENTS; event++) {
+		if (!(t->batch.events & BIT(event)))
+			continue;
+		if (READ_ONCE(ev->generation) != t->generation)
+			return;
+		begin = end;
+		trace_ksock_event(ev->s, event, &t->batch);
+		ksock_call(ev->s, event, t);
+		end = local_clock();
+		ev->runs[event]++;
+		if (end - begin > ev->longest)
+			WRITE_ONCE(ev->longest, end - begin);
+	}
+}
+
+static void ksock_tell_direct(struct ksock_events *ev, struct ksock_telling *t)
+{
+	local_bh_disable();
+	this_cpu_write(ksock_direct, ev);
+	ksock_tell(ev, t);
+	this_cpu_write(ksock_direct, NULL);
+	local_bh_enable();
+}
+
+/* Levels as they are now, not as they were when the worker was queued. */
+static void ksock_refresh(struct ksock_events *ev, struct ksock_telling *t)
+{
+	struct ksock_batch *batch = &t->batch;
+	struct ksock_call call;
+
+	if (!(batch->events & BIT(KSOCK_EV_RECV)) || ksock_enter(ev->s, &call))
+		return;
+	batch->readable = ksock_look_readable(ev, ev->s->sock->sk);
+	if (!batch->readable)
+		batch->events &= ~BIT(KSOCK_EV_RECV);
+	ksock_leave(ev->s, &call);
+}
+
+static void ksock_tell_deferred(struct ksock_events *ev,
+				struct ksock_telling *t)
+{
+	if (!(t->cb.flags & KSOCK_CB_DEFERRED)) {
+		ksock_tell_direct(ev, t);
+		return;
+	}
+	ksock_refresh(ev, t);
+	ksock_tell(ev, t);
+}
+
+static void ksock_work(struct work_struct *work)
+{
+	struct ksock_events *ev = container_of(work, struct ksock_events, work);
+	struct ksock_telling t;
+
+	spin_lock_irq(&ev->lock);
+	ev->teller = current;
+	while (ksock_take(ev, &t)) {
+		spin_unlock_irq(&ev->lock);
+		ksock_tell_deferred(ev, &t);
+		cond_resched();
+		spin_lock_irq(&ev->lock);
+	}
+	spin_unlock_irq(&ev->lock);
+	/* The queue's, see ksock_queue(). */
+	ksock_rele(ev->s);
+}
+
+/* The handle stays, and the events with it, until the worker is done. */
+static void ksock_queue(struct ksock_events *ev)
+{
+	lockdep_assert_held(&ev->lock);
+	if (refcount_inc_not_zero(&ev->s->refs))
+		queue_work(ksock_wq, &ev->work);
+	else
+		ev->busy = false;
+}
+
+/*
+ * Direct callbacks, by whoever the event came to; so as not to be kept for good
+ * by a flood that comes to other CPUs, it hands over at some time.
+ */
+static void ksock_run(struct ksock_events *ev)
+{
+	unsigned int round = 0;
+	struct ksock_telling t;
+	unsigned long flags;
+
+	spin_lock_irqsave(&ev->lock, flags);
+	while (ksock_take(ev, &t)) {
+		spin_unlock_irqrestore(&ev->lock, flags);
+		ksock_tell_direct(ev, &t);
+		spin_lock_irqsave(&ev->lock, flags);
+		if (++round == KSOCK_TELL_ROUNDS || ksock_is_deferred(ev)) {
+			ksock_queue(ev);
+			break;
+		}
+	}
+	spin_unlock_irqrestore(&ev->lock, flags);
+}
+
+static void ksock_add(struct ksock_events *ev, u32 events,
+		      const struct ksock_seen *seen)
+{
+	struct ksock_batch *pending = &ev->pending;
+
+	lockdep_assert_held(&ev->lock);
+	ev->coalesced += hweight32(pending->events & events);
+	pending->events |= events;
+	if (events & BIT(KSOCK_EV_RECV))
+		pending->readable = seen->readable;
+	if (events & BIT(KSOCK_EV_XMIT))
+		pending->space = seen->space;
+	if (events & BIT(KSOCK_EV_DISCONNECTED))
+		pending->reason = seen->reason;
+}
+
+/**
+ * ksock_happened() - something may have happened on a socket
+ * @ev: its events
+ * @sk: sock
+ * @causes: what, KSOCK_ARRIVED and so on
+ *
+ * Direct callbacks are run here, unless interrupts are disabled.
+ *
+ * Context: Any.
+ */
+void ksock_happened(struct ksock_events *ev, struct sock *sk,
+		    unsigned int causes)
+{
+	struct ksock_seen seen;
+	unsigned long flags;
+	bool run = false;
+
+	if (!READ_ONCE(ev->on))
+		return;
+	ksock_look(ev, sk, causes, &seen);
+	spin_lock_irqsave(&ev->lock, flags);
+	if (!ev->on)
+		goto unlock;
+	ksock_add(ev, ksock_decide(&seen, &ev->told), &seen);
+	if (!ev->pending.events || ev->busy)
+		goto unlock;
+	ev->busy = true;
+	run = !ksock_is_deferred(ev) && !irqs_disabled_flags(flags);
+	if (!run)
+		ksock_queue(ev);
+unlock:
+	spin_unlock_irqrestore(&ev->lock, flags);
+	if (run)
+		ksock_run(ev);
+}
+
+/* Below a call on the handle: look, with TCP's lock as its hooks have it. */
+static void ksock_look_now(struct ksock_events *ev, struct sock *sk,
+			   unsigned int causes)
+{
+	bool lock = sk_is_tcp(sk);
+
+	if (lock)
+		lock_sock(sk);
+	ksock_happened(ev, sk, causes);
+	if (lock)
+		release_sock(sk);
+}
+
+/* Nothing is told from here on; who tells just now goes on to the next. */
+static void ksock_mute(struct ksock_events *ev)
+{
+	bool cancelled;
+
+	spin_lock_irq(&ev->lock);
+	ev->on = false;
+	ev->generation++;
+	ev->pending.events = 0;
+	/* Work that has not begun may wait for others that wait for us. */
+	cancelled = ev->busy && cancel_work(&ev->work);
+	if (cancelled) {
+		ev->busy = false;
+		wake_up_all(&ev->idle);
+	}
+	spin_unlock_irq(&ev->lock);
+	if (cancelled)
+		ksock_rele(ev->s);
+}
+
+static bool ksock_is_idle(struct ksock_events *ev)
+{
+	bool idle;
+
+	spin_lock_irq(&ev->lock);
+	idle = !ev->busy || ev->teller == current;
+	spin_unlock_irq(&ev->lock);
+	return idle;
+}
+
+/* Until no callback runs; but the caller may be one. */
+static void ksock_wait_idle(struct ksock_events *ev)
+{
+	wait_event(ev->idle, ksock_is_idle(ev));
+}
+
+static void ksock_set_owner(struct ksocket *s, struct module *owner)
+{
+	spin_lock(&ksock_list_lock);
+	s->owner = owner;
+	spin_unlock(&ksock_list_lock);
+}
+
+static struct ksock_events *ksock_events_alloc(struct ksocket *s)
+{
+	struct ksock_events *ev = kzalloc(sizeof(*ev), GFP_KERNEL);
+
+	if (!ev)
+		return NULL;
+	ev->s = s;
+	ev->queries = ksock_answers_query(s->sock);
+	spin_lock_init(&ev->lock);
+	init_waitqueue_head(&ev->idle);
+	INIT_WORK(&ev->work, ksock_work);
+	return ev;
+}
+
+/* The first registration makes them; of two that race, one. */
+static struct ksock_events *ksock_events_get(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+	struct ksock_events *other;
+
+	if (ev)
+		return ev;
+	ev = ksock_events_alloc(s);
+	if (!ev)
+		return NULL;
+	other = cmpxchg(&s->events, NULL, ev);
+	if (!other)
+		return ev;
+	kfree(ev);
+	return other;
+}
+
+/* End the registration that there is. */
+static int ksock_callbacks_end(struct ksocket *s)
+{
+	struct ksock_call call;
+	int err;
+
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	ksock_events_mute(s);
+	ksock_set_owner(s, s->creator);
+	/* Not below the gate: the callback may be about to shut it. */
+	ksock_hold(s);
+	ksock_leave(s, &call);
+	ksock_events_wait(s);
+	ksock_rele(s);
+	return 0;
+}
+
+static void ksock_events_set(struct ksock_events *ev,
+			     const ksock_callbacks_t *cb, void *arg)
+{
+	bool connected = ev->told.connected || READ_ONCE(ev->s->known);
+
+	spin_lock_irq(&ev->lock);
+	ev->cb = *cb;
+	ev->arg = arg;
+	memset(&ev->told, 0, sizeof(ev->told));
+	ev->told.connected = connected;
+	ev->on = true;
+	spin_unlock_irq(&ev->lock);
+}
+
+static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
+				 void *arg)
+{
+	struct sock *sk = s->sock->sk;
+	struct ksock_events *ev;
+	int err;
+
+	ev = ksock_events_get(s);
+	if (!ev)
+		return -ENOMEM;
+	lock_sock(sk);
+	err = ksock_hook(ev, sk);
+	release_sock(sk);
+	if (err)
+		return err;
+	ksock_events_set(ev, cb, arg);
+	ksock_look_now(ev, sk, KSOCK_REPLAY);
+	return 0;
+}
+
+/**
+ * __ksock_callbacks() - register callbacks on behalf of a module
+ * @s: handle
+ * @cb: what to call, copied; NULL ends it
+ * @arg: passed to the callbacks
+ * @owner: the module whose they are, NULL when it is built in
+ *
+ * Consumers call ksock_callbacks().
+ *
+ * Context: Process context, also from a deferred callback. May sleep.
+ * Return: as ksock_callbacks().
+ */
+int __ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb, void *arg,
+		      struct module *owner)
+{
+	struct ksock_call call;
+	int err;
+
+	err = ksock_callbacks_end(s);
+	if (err || !cb)
+		return err;
+	if (cb->flags & ~KSOCK_CB_DEFERRED)
+		return -EINVAL;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	ksock_set_owner(s, owner);
+	err = ksock_callbacks_begin(s, cb, arg);
+	if (err)
+		ksock_set_owner(s, s->creator);
+	ksock_leave(s, &call);
+	return ksock_errno(s, err);
+}
+EXPORT_SYMBOL_GPL(__ksock_callbacks);
+
+/**
+ * ksock_want_xmit() - hear of room to send, without a send that fell short
+ * @s: handle with callbacks
+ *
+ * The xmit callback comes as soon as there is room: at once, if there is now.
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -EINVAL for a socket without callbacks, -EDEADLK from a direct
+ * callback, -ENOTSOCK, -ENETDOWN.
+ */
+int ksock_want_xmit(ksocket_t s)
+{
+	struct ksock_call call;
+	struct sock *sk;
+	int err;
+
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EINVAL;
+	if (!s->events)
+		goto leave;
+	err = 0;
+	sk = s->sock->sk;
+	lock_sock(sk);
+	set_bit(SOCK_NOSPACE, &s->sock->flags);
+	sk->sk_write_space(sk);
+	release_sock(sk);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+EXPORT_SYMBOL_GPL(ksock_want_xmit);
+
+/* Told once: where it happens, it happens often. */
+int ksock_refuse_direct(void)
+{
+	const struct ksocket *s = this_cpu_read(ksock_direct)->s;
+
+	pr_warn_once("module %s calls a ksock_* function from a direct callback, which is refused: use KSOCK_CB_DEFERRED\n",
+		     ksock_owner_name(s));
+	return -EDEADLK;
+}
+EXPORT_SYMBOL_IF_KUNIT(ksock_refuse_direct);
+
+/*
+ * A connect begins, which may be another than the one that was told. A TCP sock
+ * that has been closed, or was never connected, starts anew.
+ */
+void ksock_events_connecting(struct ksocket *s)
+{
+	struct sock *sk = s->sock->sk;
+	struct ksock_events *ev = ksock_events(s);
+	bool message = sk->sk_type == SOCK_DGRAM || sk->sk_type == SOCK_RAW;
+
+	if (message || READ_ONCE(sk->sk_state) == TCP_CLOSE) {
+		WRITE_ONCE(s->known, false);
+		if (ev) {
+			spin_lock_irq(&ev->lock);
+			ev->told.connected = false;
+			if (!message)
+				memset(&ev->told, 0, sizeof(ev->told));
+			spin_unlock_irq(&ev->lock);
+		}
+	}
+	WRITE_ONCE(s->active, true);
+}
+
+/*
+ * The connect has returned, which tells its caller. One that goes on being made
+ * is told by its event only.
+ */
+void ksock_events_connected(struct ksocket *s, int err)
+{
+	switch (err) {
+	case 0:
+		ksock_events_look(s, KSOCK_CONNECT);
+		WRITE_ONCE(s->known, true);
+		break;
+	case -EINPROGRESS:
+	case -EALREADY:
+	case -EAGAIN:
+	case -EINTR:
+	case -EISCONN:
+		break;
+	default:
+		if (READ_ONCE(s->sock->sk->sk_state) == TCP_CLOSE)
+			WRITE_ONCE(s->active, false);
+		break;
+	}
+}
+
+/* A connect to AF_UNSPEC is the end of the connection. */
+void ksock_events_dissolved(struct ksocket *s)
+{
+	ksock_events_look(s, KSOCK_STATE);
+	WRITE_ONCE(s->active, false);
+	WRITE_ONCE(s->known, false);
+}
+
+/* A family may have no hook for what its caller did. */
+void ksock_events_look(struct ksocket *s, unsigned int causes)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (ev)
+		ksock_look_now(ev, s->sock->sk, causes);
+}
+
+/*
+ * An AF_UNIX socket whose peer's queue is full isn't marked as one that fell
+ * short, and the peer may have read since. Without a peer nobody would say so.
+ */
+void ksock_events_fell_short(struct ksocket *s)
+{
+	struct sock *sk = s->sock->sk;
+
+	if (!s->events || sk->sk_family != AF_UNIX ||
+	    sk->sk_type == SOCK_STREAM || !READ_ONCE(unix_sk(sk)->peer))
+		return;
+	set_bit(SOCK_NOSPACE, &s->sock->flags);
+	if (s->sock->ops->poll(ksock_file_to_poll(), s->sock, NULL) & EPOLLOUT &&
+	    test_and_clear_bit(SOCK_NOSPACE, &s->sock->flags))
+		ksock_happened(s->events, sk, KSOCK_ROOM);
+}
+
+void ksock_events_mute(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (ev)
+		ksock_mute(ev);
+}
+
+void ksock_events_wait(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (ev)
+		ksock_wait_idle(ev);
+}
+
+/* The last that is told, before the socket is aborted. */
+void ksock_events_net_down(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (ev)
+		ksock_happened(ev, s->sock->sk, KSOCK_NET_DOWN);
+}
+
+void ksock_events_release(struct ksocket *s, struct sock *sk)
+{
+	struct ksock_events *ev = s->events;
+
+	if (!ev)
+		return;
+	lock_sock(sk);
+	ksock_unhook(ev, sk);
+	release_sock(sk);
+}
+
+int ksock_events_init(void)
+{
+	int err;
+
+	ksock_wq = alloc_workqueue("ksocket", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
+	if (!ksock_wq)
+		return -ENOMEM;
+	err = ksock_hook_init();
+	if (err)
+		destroy_workqueue(ksock_wq);
+	return err;
+}
+
+/*
+ * Every socket is closed. What is left may be in the first or last instructions
+ * of a hook: in a softirq, or, called by an AF_UNIX peer, in a task that was
+ * preempted there.
+ */
+void ksock_events_exit(void)
+{
+	destroy_workqueue(ksock_wq);
+	synchronize_rcu_tasks();
+	synchronize_rcu();
+}
