@@ -33,6 +33,72 @@ enum ksockctl_op {
 	KSOCKCTL_SETSOCKOPT,	/* data, a level, b name, c length */
 	KSOCKCTL_GETSOCKOPT,	/* data, a level, b name, c length; out: c */
 	KSOCKCTL_IOCTL,		/* a cmd, b in: value; out: b */
+	KSOCKCTL_CALLBACKS,	/* a flags, b action, c upon which, d no members */
+	KSOCKCTL_CALLBACKS_END,
+	KSOCKCTL_TOLD,		/* data, a from which; out: done: how many */
+	KSOCKCTL_OPEN,		/* let KSOCKCTL_ACTION_WAIT and _SPIN go on */
+	KSOCKCTL_WANT_XMIT,
+	KSOCKCTL_BIND_RESERVED,	/* addr */
+	KSOCKCTL_TUNE,		/* data: struct ksockctl_tuning */
+};
+
+/* What was told */
+enum ksockctl_kind {
+	KSOCKCTL_TOLD_CONNECTED,
+	KSOCKCTL_TOLD_DISCONNECTED,
+	KSOCKCTL_TOLD_NEWCONN,
+	KSOCKCTL_TOLD_RECV,
+	KSOCKCTL_TOLD_XMIT,
+	KSOCKCTL_TOLD_EXCEPTION,
+	KSOCKCTL_TOLD_ACTION,	/* what the callback did has returned */
+};
+
+/* What a callback does, before it returns */
+enum ksockctl_action {
+	KSOCKCTL_ACTION_NONE,
+	KSOCKCTL_ACTION_CLOSE,	/* close its socket */
+	KSOCKCTL_ACTION_END,	/* end its registration */
+	KSOCKCTL_ACTION_WAIT,	/* wait for KSOCKCTL_OPEN */
+	KSOCKCTL_ACTION_RECV,	/* receive all that waits, without blocking */
+	KSOCKCTL_ACTION_ACCEPT,	/* accept and close those that wait */
+	KSOCKCTL_ACTION_BLOCK,	/* receive, and wait for it */
+	KSOCKCTL_ACTION_SPIN,	/* keep the CPU until KSOCKCTL_OPEN */
+};
+
+/* The context of a callback, bits */
+#define KSOCKCTL_IN_ATOMIC	BIT(0)	/* bottom halves are disabled */
+#define KSOCKCTL_IN_WORKER	BIT(1)	/* a workqueue's */
+#define KSOCKCTL_OVERLAPS	BIT(2)	/* another one runs */
+
+/**
+ * struct ksockctl_told - a callback, as it was called
+ * @kind: &enum ksockctl_kind
+ * @context: KSOCKCTL_IN_ATOMIC and so on
+ * @value: its argument
+ * @pid: thread that called it
+ * @pad: keeps the size the same for 32-bit callers
+ */
+struct ksockctl_told {
+	__u32	kind;
+	__u32	context;
+	__s64	value;
+	__u32	pid;
+	__u32	pad;
+};
+
+/* struct ksock_tuning, with a fixed layout */
+struct ksockctl_tuning {
+	__u32	nodelay;
+	__u32	reset_on_close;
+	__u32	tos;
+	__u32	linger;
+	__u32	keepidle;
+	__u32	keepintvl;
+	__u32	keepcnt;
+	__u32	user_timeout;
+	__u32	sndbuf;
+	__u32	rcvbuf;
+	char	device[16];
 };
 
 /* Arguments to pass as NULL */

@@ -21,6 +21,7 @@
 #include <ksocket/ksocket.h>
 
 #include "ksockctl.h"
+#include "recorder.h"
 
 #define MAX_DATA	SZ_16M
 #define MAX_CTL		SZ_4K
@@ -28,12 +29,16 @@
 
 /* One opened device */
 struct control {
-	struct xarray	handles;
+	struct xarray		handles;
+	struct mutex		lock;		/* recorders */
+	struct list_head	recorders;	/* the newest first */
 };
 
 /* One call, with its arguments in kernel memory */
 struct job {
 	struct ksockctl_call	call;
+	struct control		*control;
+	struct recorder		*rec;
 	struct sockaddr_storage	addr;
 	ksocket_t		s;
 	ksocket_t		new;
@@ -176,6 +181,80 @@ static int create(struct job *job)
 				net, call->d);
 }
 
+/* The newest recorder of the socket, or NULL */
+static struct recorder *recorder(struct job *job)
+{
+	struct recorder *rec, *found = NULL;
+
+	mutex_lock(&job->control->lock);
+	list_for_each_entry(rec, &job->control->recorders, node) {
+		if (rec->handle == job->call.handle) {
+			found = rec;
+			break;
+		}
+	}
+	mutex_unlock(&job->control->lock);
+	return found;
+}
+
+static int tell(struct job *job)
+{
+	struct recorder *rec = recorder(job);
+
+	if (!rec)
+		return -ENOENT;
+	if (job->call.op == KSOCKCTL_OPEN)
+		recorder_open(rec);
+	else
+		job->done = recorder_read(rec, job->call.a, job->data,
+					  job->call.data_len);
+	return 0;
+}
+
+static int tune(struct job *job)
+{
+	const struct ksockctl_tuning *from = job->data;
+	struct ksock_tuning tuning;
+
+	if (is_null(job, KSOCKCTL_NULL_DATA))
+		return ksock_tune(job->s, NULL);
+	if (job->call.data_len < sizeof(*from))
+		return -EINVAL;
+	tuning = (struct ksock_tuning) {
+		.nodelay	= from->nodelay,
+		.reset_on_close	= from->reset_on_close,
+		.tos		= from->tos,
+		.linger		= from->linger,
+		.keepidle	= from->keepidle,
+		.keepintvl	= from->keepintvl,
+		.keepcnt	= from->keepcnt,
+		.user_timeout	= from->user_timeout,
+		.sndbuf		= from->sndbuf,
+		.rcvbuf		= from->rcvbuf,
+		.device		= from->device[0] ? from->device : NULL,
+	};
+	return ksock_tune(job->s, &tuning);
+}
+
+static int events(struct job *job)
+{
+	const struct ksockctl_call *call = &job->call;
+
+	switch (call->op) {
+	case KSOCKCTL_CALLBACKS:
+		return recorder_start(job->rec, call);
+	case KSOCKCTL_CALLBACKS_END:
+		return ksock_callbacks(job->s, NULL, NULL);
+	case KSOCKCTL_TOLD:
+	case KSOCKCTL_OPEN:
+		return tell(job);
+	case KSOCKCTL_WANT_XMIT:
+		return ksock_want_xmit(job->s);
+	default:
+		return transfer(job);
+	}
+}
+
 static int control(struct job *job)
 {
 	struct ksockctl_call *call = &job->call;
@@ -202,8 +281,10 @@ static int control(struct job *job)
 	case KSOCKCTL_RELE:
 		ksock_rele(job->s);
 		return 0;
+	case KSOCKCTL_TUNE:
+		return tune(job);
 	default:
-		return transfer(job);
+		return events(job);
 	}
 }
 
@@ -218,6 +299,9 @@ static int connection(struct job *job)
 		return ksock_close(job->s);
 	case KSOCKCTL_BIND:
 		return ksock_bind(job->s, addr_or_null(job), call->addrlen);
+	case KSOCKCTL_BIND_RESERVED:
+		return ksock_bind_reserved(job->s, addr_or_null(job),
+					   call->addrlen);
 	case KSOCKCTL_LISTEN:
 		return ksock_listen(job->s, call->a);
 	case KSOCKCTL_ACCEPT:
@@ -311,6 +395,23 @@ static void keep(struct control *control, struct job *job, u32 id)
 	job->call.new = id;
 }
 
+/* From here on it belongs to the device. */
+static int add_recorder(struct job *job)
+{
+	const struct ksockctl_call *call = &job->call;
+	struct control *control = job->control;
+
+	if (call->op != KSOCKCTL_CALLBACKS)
+		return 0;
+	job->rec = recorder_alloc(call->handle, job->s, call);
+	if (!job->rec)
+		return -ENOMEM;
+	mutex_lock(&control->lock);
+	list_add(&job->rec->node, &control->recorders);
+	mutex_unlock(&control->lock);
+	return 0;
+}
+
 static int run(struct control *control, struct job *job)
 {
 	struct ksockctl_call *call = &job->call;
@@ -323,6 +424,10 @@ static int run(struct control *control, struct job *job)
 		if (!job->s)
 			return -EBADF;
 	}
+	job->control = control;
+	err = add_recorder(job);
+	if (err)
+		return err;
 	err = xa_alloc(&control->handles, &id, NULL, xa_limit_31b, GFP_KERNEL);
 	if (err)
 		return err;
@@ -370,6 +475,8 @@ static int ksockctl_open(struct inode *inode, struct file *file)
 	if (!control)
 		return -ENOMEM;
 	xa_init_flags(&control->handles, XA_FLAGS_ALLOC);
+	mutex_init(&control->lock);
+	INIT_LIST_HEAD(&control->recorders);
 	file->private_data = control;
 	return nonseekable_open(inode, file);
 }
@@ -378,13 +485,18 @@ static int ksockctl_open(struct inode *inode, struct file *file)
 static int ksockctl_release(struct inode *inode, struct file *file)
 {
 	struct control *control = file->private_data;
+	struct recorder *rec, *next;
 	unsigned long id;
 	ksocket_t s;
 
-	xa_for_each(&control->handles, id, s) {
+	list_for_each_entry(rec, &control->recorders, node)
+		recorder_open(rec);
+	xa_for_each(&control->handles, id, s)
 		ksock_close(s);
+	list_for_each_entry_safe(rec, next, &control->recorders, node)
+		recorder_free(rec);
+	xa_for_each(&control->handles, id, s)
 		ksock_rele(s);
-	}
 	xa_destroy(&control->handles);
 	kfree(control);
 	return 0;
