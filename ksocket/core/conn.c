@@ -90,6 +90,7 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 	new->active = true;
 	new->known = true;
 	ksock_publish(new, sock);
+	ksock_count(new->net, KSOCK_COUNT_ACCEPTED);
 	*ns = new;
 	return 0;
 

@@ -11,6 +11,7 @@
 #include <linux/refcount.h>
 #include <linux/sched/mm.h>
 #include <linux/signal.h>
+#include <net/netns/generic.h>
 #include <net/sock.h>
 #include <ksocket/ksocket.h>
 
@@ -44,12 +45,13 @@
  * @active: it is connected, or about to be, or was
  * @known: and its consumer knows: ksock_connect() or ksock_accept() said so
  * @events: its callbacks, once there were any
- * @creator: the module that created it
- * @owner: the module whose callbacks it has, else @creator; under
- *	ksock_list_lock
+ * @creator: the module that created it, or that it was left to
+ * @owner: the module whose callbacks it has, else @creator; this and @creator
+ *	change under ksock_list_lock
  * @net: its network namespace, pinned by @sock's sock unless KSOCK_NOPIN; NULL
  *	once it may go
- * @node: on ksock_list, until it is closed
+ * @node: on ksock_list, until it is closed, and the callback that closed it
+ *	has returned
  * @rcu: hooks may still look
  */
 struct ksocket {
@@ -95,6 +97,7 @@ extern spinlock_t ksock_list_lock;
 
 struct ksocket *ksock_alloc(unsigned int flags, struct module *owner);
 void ksock_publish(struct ksocket *s, struct socket *sock);
+void ksock_forget(struct ksocket *s);
 void ksock_net_down(struct net *net);
 unsigned int ksock_reap(struct module *owner, char *text, size_t size);
 void ksock_scope_begin(unsigned int flags, struct ksock_call *call);
@@ -167,10 +170,51 @@ bool ksock_slices_send(const struct sock *sk);
 bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
 
 /* stats.c: /proc/net/ksocket */
+const char *ksock_module_name(const struct module *module);
 const char *ksock_owner_name(const struct ksocket *s);
 void ksock_describe(struct ksocket *s, char *text, size_t size);
 int ksock_stats_init(struct net *net);
 void ksock_stats_exit(struct net *net);
+
+/* count.c: /proc/net/ksocket_stat */
+enum ksock_counter {
+	KSOCK_COUNT_OPENED,
+	KSOCK_COUNT_ACCEPTED,
+	KSOCK_COUNT_ERRORS,	/* calls that returned one */
+	KSOCK_COUNT_REFUSED,	/* -EDEADLK, from direct callbacks */
+	KSOCK_COUNT_COALESCED,	/* events that were told with another one */
+	KSOCK_COUNT_EVENTS,	/* the first of KSOCK_EVENTS */
+	KSOCK_COUNTERS = KSOCK_COUNT_EVENTS + KSOCK_EVENTS,
+};
+
+extern unsigned int ksock_counts_id;
+
+/* Of a network namespace, on this CPU */
+struct ksock_counts {
+	u64	n[KSOCK_COUNTERS];
+};
+
+/* What struct net_generic keeps */
+struct ksock_net {
+	struct ksock_counts __percpu	*counts;
+};
+
+static inline void ksock_count_add(struct net *net, enum ksock_counter what,
+				   unsigned int n)
+{
+	struct ksock_net *kn = net_generic(net, ksock_counts_id);
+
+	this_cpu_add(kn->counts->n[what], n);
+}
+
+static inline void ksock_count(struct net *net, enum ksock_counter what)
+{
+	ksock_count_add(net, what, 1);
+}
+
+void ksock_count_events(struct net *net, u32 events, unsigned int coalesced);
+int ksock_counts_init(struct net *net);
+void ksock_counts_exit(struct net *net);
 
 /* Static, but where KUnit looks inside. */
 #if IS_ENABLED(CONFIG_KUNIT)

@@ -41,6 +41,8 @@ int ksock_errno(const struct ksocket *s, int err)
 	if (likely(err >= 0))
 		return err;
 	err = ksock_shut_errno(s, err);
+	if (s->net)
+		ksock_count(s->net, KSOCK_COUNT_ERRORS);
 	trace_ksock_error(s, err, __builtin_return_address(0));
 	return err;
 }

@@ -46,6 +46,7 @@ static bool ksock_take(struct ksock_events *ev, struct ksock_telling *t)
 		wake_up_all(&ev->idle);
 		return false;
 	}
+	ev->telling_for = ev->owner;
 	t->batch = ev->pending;
 	t->cb = ev->cb;
 	t->arg = ev->arg;
@@ -162,6 +163,8 @@ static void ksock_work(struct work_struct *work)
 		spin_lock_irq(&ev->lock);
 	}
 	spin_unlock_irq(&ev->lock);
+	if (ev->parting)
+		ksock_forget(ev->s);
 	/* The queue's, see ksock_queue(). */
 	ksock_rele(ev->s);
 }
@@ -199,13 +202,15 @@ static void ksock_run(struct ksock_events *ev)
 	spin_unlock_irqrestore(&ev->lock, flags);
 }
 
-static void ksock_add(struct ksock_events *ev, u32 events,
+static void ksock_add(struct ksock_events *ev, struct net *net, u32 events,
 		      const struct ksock_seen *seen)
 {
 	struct ksock_batch *pending = &ev->pending;
+	u32 again = pending->events & events;
 
 	lockdep_assert_held(&ev->lock);
-	ev->coalesced += hweight32(pending->events & events);
+	ksock_count_events(net, events, hweight32(again));
+	ev->coalesced += hweight32(again);
 	pending->events |= events;
 	if (events & BIT(KSOCK_EV_RECV))
 		pending->readable = seen->readable;
@@ -238,7 +243,7 @@ void ksock_happened(struct ksock_events *ev, struct sock *sk,
 	spin_lock_irqsave(&ev->lock, flags);
 	if (!ev->on)
 		goto unlock;
-	ksock_add(ev, ksock_decide(&seen, &ev->told), &seen);
+	ksock_add(ev, sock_net(sk), ksock_decide(&seen, &ev->told), &seen);
 	if (!ev->pending.events || ev->busy)
 		goto unlock;
 	ev->busy = true;
@@ -300,10 +305,15 @@ static void ksock_wait_idle(struct ksock_events *ev)
 	wait_event(ev->idle, ksock_is_idle(ev));
 }
 
-static void ksock_set_owner(struct ksocket *s, struct module *owner)
+/* A socket belongs to who registered its callbacks, or else to its creator. */
+static void ksock_update_owner(struct ksock_events *ev)
 {
+	struct ksocket *s = ev->s;
+
 	spin_lock(&ksock_list_lock);
-	s->owner = owner;
+	spin_lock_irq(&ev->lock);
+	WRITE_ONCE(s->owner, ev->on ? ev->owner : s->creator);
+	spin_unlock_irq(&ev->lock);
 	spin_unlock(&ksock_list_lock);
 }
 
@@ -342,14 +352,18 @@ static struct ksock_events *ksock_events_get(struct ksocket *s)
 /* End the registration that there is. */
 static int ksock_callbacks_end(struct ksocket *s)
 {
+	struct ksock_events *ev;
 	struct ksock_call call;
 	int err;
 
 	err = ksock_enter(s, &call);
 	if (err)
 		return err;
-	ksock_events_mute(s);
-	ksock_set_owner(s, s->creator);
+	ev = ksock_events(s);
+	if (ev) {
+		ksock_mute(ev);
+		ksock_update_owner(ev);
+	}
 	/* Not below the gate: the callback may be about to shut it. */
 	ksock_hold(s);
 	ksock_leave(s, &call);
@@ -358,22 +372,31 @@ static int ksock_callbacks_end(struct ksocket *s)
 	return 0;
 }
 
-static void ksock_events_set(struct ksock_events *ev,
-			     const ksock_callbacks_t *cb, void *arg)
+/* Return: false when another has registered since ours was ended. */
+static bool ksock_events_set(struct ksock_events *ev,
+			     const ksock_callbacks_t *cb, void *arg,
+			     struct module *owner)
 {
-	bool connected = ev->told.connected || READ_ONCE(ev->s->known);
+	bool free;
 
 	spin_lock_irq(&ev->lock);
-	ev->cb = *cb;
-	ev->arg = arg;
-	memset(&ev->told, 0, sizeof(ev->told));
-	ev->told.connected = connected;
-	ev->on = true;
+	free = !ev->on && (!ev->busy || ev->teller == current);
+	if (free) {
+		bool connected = ev->told.connected || READ_ONCE(ev->s->known);
+
+		ev->cb = *cb;
+		ev->arg = arg;
+		ev->owner = owner;
+		memset(&ev->told, 0, sizeof(ev->told));
+		ev->told.connected = connected;
+		ev->on = true;
+	}
 	spin_unlock_irq(&ev->lock);
+	return free;
 }
 
 static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
-				 void *arg)
+				 void *arg, struct module *owner)
 {
 	struct sock *sk = s->sock->sk;
 	struct ksock_events *ev;
@@ -387,9 +410,34 @@ static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
 	release_sock(sk);
 	if (err)
 		return err;
-	ksock_events_set(ev, cb, arg);
+	if (!ksock_events_set(ev, cb, arg, owner))
+		return -EAGAIN;
+	ksock_update_owner(ev);
 	ksock_look_now(ev, sk, KSOCK_REPLAY);
 	return 0;
+}
+
+/* Return: -EAGAIN when another registration has come in between. */
+static int ksock_callbacks_change(struct ksocket *s,
+				  const ksock_callbacks_t *cb, void *arg,
+				  struct module *owner)
+{
+	struct ksock_call call;
+	int err;
+
+	err = ksock_callbacks_end(s);
+	if (err || !cb)
+		return err;
+	if (cb->flags & ~KSOCK_CB_DEFERRED)
+		return -EINVAL;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = ksock_callbacks_begin(s, cb, arg, owner);
+	if (err != -EAGAIN)
+		err = ksock_errno(s, err);
+	ksock_leave(s, &call);
+	return err;
 }
 
 /**
@@ -407,23 +455,12 @@ static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
 int __ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb, void *arg,
 		      struct module *owner)
 {
-	struct ksock_call call;
 	int err;
 
-	err = ksock_callbacks_end(s);
-	if (err || !cb)
-		return err;
-	if (cb->flags & ~KSOCK_CB_DEFERRED)
-		return -EINVAL;
-	err = ksock_enter(s, &call);
-	if (err)
-		return err;
-	ksock_set_owner(s, owner);
-	err = ksock_callbacks_begin(s, cb, arg);
-	if (err)
-		ksock_set_owner(s, s->creator);
-	ksock_leave(s, &call);
-	return ksock_errno(s, err);
+	do {
+		err = ksock_callbacks_change(s, cb, arg, owner);
+	} while (err == -EAGAIN);
+	return err;
 }
 EXPORT_SYMBOL_GPL(__ksock_callbacks);
 
@@ -464,10 +501,11 @@ EXPORT_SYMBOL_GPL(ksock_want_xmit);
 /* Told once: where it happens, it happens often. */
 int ksock_refuse_direct(void)
 {
-	const struct ksocket *s = this_cpu_read(ksock_direct)->s;
+	const struct ksock_events *ev = this_cpu_read(ksock_direct);
 
+	ksock_count(ev->s->net, KSOCK_COUNT_REFUSED);
 	pr_warn_once("module %s calls a ksock_* function from a direct callback, which is refused: use KSOCK_CB_DEFERRED\n",
-		     ksock_owner_name(s));
+		     ksock_module_name(ev->telling_for));
 	return -EDEADLK;
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_refuse_direct);
@@ -567,6 +605,34 @@ void ksock_events_wait(struct ksocket *s)
 
 	if (ev)
 		ksock_wait_idle(ev);
+}
+
+/*
+ * Whether the caller is the callback of a socket that it has closed: the handle
+ * has to be found until it returns, see ksock_reap().
+ */
+bool ksock_events_part(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (!ev || READ_ONCE(ev->teller) != current)
+		return false;
+	ev->parting = true;
+	return true;
+}
+
+/* Whether a callback of a module runs, or may. */
+bool ksock_events_use(const struct ksocket *s, const struct module *owner)
+{
+	struct ksock_events *ev = ksock_events(s);
+	bool use;
+
+	if (!ev)
+		return false;
+	spin_lock_irq(&ev->lock);
+	use = ev->busy && ev->telling_for == owner;
+	spin_unlock_irq(&ev->lock);
+	return use;
 }
 
 /* The last that is told, before the socket is aborted. */

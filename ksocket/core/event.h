@@ -128,8 +128,11 @@ struct ksock_hooks {
  * @busy: someone tells, or is queued to: one at a time, see ksock_happened()
  * @generation: of @cb: changes when it does
  * @teller: the task that tells from the workqueue
+ * @telling_for: the module whose callback runs, or ran last
+ * @parting: @teller has closed the socket: it is the last to use the handle
  * @cb: the consumer's
  * @arg: the consumer's
+ * @owner: the consumer
  * @told: what was, of what can be told once only
  * @pending: what is to be told next
  * @work: tells
@@ -149,10 +152,13 @@ struct ksock_events {
 	spinlock_t		lock;	/* what follows */
 	bool			on;
 	bool			busy;
+	bool			parting;
 	unsigned int		generation;
 	struct task_struct	*teller;
+	struct module		*telling_for;
 	ksock_callbacks_t	cb;
 	void			*arg;
+	struct module		*owner;
 	struct ksock_told	told;
 	struct ksock_batch	pending;
 	struct work_struct	work;
@@ -162,6 +168,17 @@ struct ksock_events {
 	u64			longest;
 	struct rcu_head		rcu;
 };
+
+#define KSOCK_EVENT_NAMES			\
+	{ KSOCK_EV_CONNECTED, "connected" },	\
+	{ KSOCK_EV_NEWCONN, "newconn" },	\
+	{ KSOCK_EV_URGENT, "urgent" },		\
+	{ KSOCK_EV_ERRQUEUE, "errqueue" },	\
+	{ KSOCK_EV_RECV, "recv" },		\
+	{ KSOCK_EV_RECV_END, "recv-end" },	\
+	{ KSOCK_EV_XMIT, "xmit" },		\
+	{ KSOCK_EV_XMIT_END, "xmit-end" },	\
+	{ KSOCK_EV_DISCONNECTED, "disconnected" }
 
 /* What the callback of an event tells */
 static inline ssize_t ksock_batch_value(const struct ksock_batch *batch,
@@ -212,6 +229,8 @@ void ksock_events_look(struct ksocket *s, unsigned int causes);
 void ksock_events_fell_short(struct ksocket *s);
 void ksock_events_mute(struct ksocket *s);
 void ksock_events_wait(struct ksocket *s);
+bool ksock_events_part(struct ksocket *s);
+bool ksock_events_use(const struct ksocket *s, const struct module *owner);
 void ksock_events_net_down(struct ksocket *s);
 void ksock_events_release(struct ksocket *s, struct sock *sk);
 

@@ -18,6 +18,7 @@
  * nest.c	lock classes by nesting level
  * errno.c	what the family said, as the caller should hear it
  * stats.c	/proc/net/ksocket
+ * count.c	/proc/net/ksocket_stat
  * trace.c	tracepoints
  */
 #include <linux/module.h>
@@ -27,12 +28,21 @@
 
 static int __net_init ksock_net_init(struct net *net)
 {
-	return ksock_stats_init(net);
+	int err;
+
+	err = ksock_counts_init(net);
+	if (err)
+		return err;
+	err = ksock_stats_init(net);
+	if (err)
+		ksock_counts_exit(net);
+	return err;
 }
 
 static void __net_exit ksock_net_exit(struct net *net)
 {
 	ksock_stats_exit(net);
+	ksock_counts_exit(net);
 }
 
 /* Before anything of the namespace is taken apart resets can still be sent. */
@@ -40,6 +50,8 @@ static struct pernet_operations ksock_net_ops = {
 	.init		= ksock_net_init,
 	.pre_exit	= ksock_net_down,
 	.exit		= ksock_net_exit,
+	.id		= &ksock_counts_id,
+	.size		= sizeof(struct ksock_net),
 };
 
 /*

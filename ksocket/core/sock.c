@@ -122,6 +122,7 @@ static int ksock_create(ksocket_t *s, int domain, int type, int protocol,
 	}
 	ksock_nest(sock->sk, flags);
 	ksock_publish(new, sock);
+	ksock_count(net, KSOCK_COUNT_OPENED);
 	*s = new;
 	return 0;
 }
@@ -313,11 +314,19 @@ VISIBLE_IF_KUNIT bool ksock_shut(struct ksocket *s, int gone, bool abort)
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_shut);
 
+/* Nobody has to find the handle any more. */
+void ksock_forget(struct ksocket *s)
+{
+	spin_lock(&ksock_list_lock);
+	list_del_init(&s->node);
+	spin_unlock(&ksock_list_lock);
+}
+
 /*
- * Let go of the socket, and, with @forget, of the handle's place on the list: a
- * handle that lost its namespace stays there for the reaper.
+ * Let go of the socket. The handle stays on the list: one that lost its
+ * namespace for the reaper, any other until the caller takes it off.
  */
-static void ksock_release(struct ksocket *s, bool forget)
+static void ksock_release(struct ksocket *s)
 {
 	struct socket *sock = s->sock;
 	bool pinned;
@@ -344,8 +353,6 @@ static void ksock_release(struct ksocket *s, bool forget)
 
 	spin_lock(&ksock_list_lock);
 	s->net = NULL;
-	if (forget)
-		list_del_init(&s->node);
 	spin_unlock(&ksock_list_lock);
 	complete_all(&s->released);
 }
@@ -358,17 +365,16 @@ static bool ksock_end(struct ksocket *s, bool abort)
 {
 	if (ksock_shut(s, -ENOTSOCK, abort)) {
 		ksock_events_wait(s);
-		ksock_release(s, true);
-		return true;
-	}
-	if (cmpxchg(&s->gone, -ENETDOWN, -ENOTSOCK) != -ENETDOWN)
+		ksock_release(s);
+	} else if (cmpxchg(&s->gone, -ENETDOWN, -ENOTSOCK) == -ENETDOWN) {
+		ksock_events_mute(s);
+		ksock_events_wait(s);
+		wait_for_completion(&s->released);
+	} else {
 		return false;
-	ksock_events_mute(s);
-	ksock_events_wait(s);
-	wait_for_completion(&s->released);
-	spin_lock(&ksock_list_lock);
-	list_del_init(&s->node);
-	spin_unlock(&ksock_list_lock);
+	}
+	if (!ksock_events_part(s))
+		ksock_forget(s);
 	return true;
 }
 
@@ -419,6 +425,12 @@ static bool ksock_match_owner(const struct ksocket *s, const void *owner)
 	return s->owner == owner;
 }
 
+/* Whether one of its callbacks runs there, which may have closed the socket. */
+static bool ksock_match_teller(const struct ksocket *s, const void *owner)
+{
+	return ksock_events_use(s, owner);
+}
+
 /* The first match, held. */
 static struct ksocket *ksock_find(ksock_match_t *match, const void *key)
 {
@@ -442,7 +454,7 @@ void ksock_net_down(struct net *net)
 
 	while ((s = ksock_find(ksock_match_net, net))) {
 		if (ksock_shut(s, -ENETDOWN, true))
-			ksock_release(s, false);
+			ksock_release(s);
 		else
 			wait_for_completion(&s->released);
 		ksock_rele(s);
@@ -468,11 +480,27 @@ static void ksock_reap_note(struct ksocket *s, char *text, size_t size)
 		strscpy(text + len, ", ...", size - len);
 }
 
+/* What a module has created and others use now is theirs. */
+static void ksock_bequeath(const struct module *creator)
+{
+	struct ksocket *s;
+
+	spin_lock(&ksock_list_lock);
+	list_for_each_entry(s, &ksock_list, node) {
+		if (s->creator == creator)
+			s->creator = s->owner;
+	}
+	spin_unlock(&ksock_list_lock);
+}
+
 /**
  * ksock_reap() - close what a module has left open, without lingering
  * @owner: the module, which is gone, and with it everyone who could close them
  * @text: filled with a list of them
  * @size: room there in bytes, 6 or more
+ *
+ * And wait for its callbacks that run: one that has closed its own socket is
+ * waited for by nobody else.
  *
  * Context: Process context. May sleep.
  * Return: how many there were.
@@ -490,9 +518,16 @@ unsigned int ksock_reap(struct module *owner, char *text, size_t size)
 			n++;
 		} else {
 			wait_for_completion(&s->released);
+			ksock_events_wait(s);
+			ksock_forget(s);
 		}
 		ksock_rele(s);
 	}
+	while ((s = ksock_find(ksock_match_teller, owner))) {
+		ksock_events_wait(s);
+		ksock_rele(s);
+	}
+	ksock_bequeath(owner);
 	return n;
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_reap);

@@ -142,11 +142,14 @@ static void ksock_show_queues(struct seq_file *seq, struct sock *sk)
 	seq_printf(seq, " %8u %8u", rx, tx);
 }
 
+const char *ksock_module_name(const struct module *module)
+{
+	return module ? module_name(module) : "kernel";
+}
+
 const char *ksock_owner_name(const struct ksocket *s)
 {
-	struct module *owner = READ_ONCE(s->owner);
-
-	return owner ? module_name(owner) : "kernel";
+	return ksock_module_name(READ_ONCE(s->owner));
 }
 
 /* Where it is bound to, for the log; @s has a call under way. */

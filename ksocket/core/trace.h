@@ -40,16 +40,7 @@ TRACE_EVENT(ksock_event,
 	),
 	TP_printk("module=%s socket=%p event=%s value=%ld", __get_str(module),
 		  __entry->s,
-		  __print_symbolic(__entry->event,
-				   { KSOCK_EV_CONNECTED, "connected" },
-				   { KSOCK_EV_NEWCONN, "newconn" },
-				   { KSOCK_EV_URGENT, "urgent" },
-				   { KSOCK_EV_ERRQUEUE, "errqueue" },
-				   { KSOCK_EV_RECV, "recv" },
-				   { KSOCK_EV_RECV_END, "recv-end" },
-				   { KSOCK_EV_XMIT, "xmit" },
-				   { KSOCK_EV_XMIT_END, "xmit-end" },
-				   { KSOCK_EV_DISCONNECTED, "disconnected" }),
+		  __print_symbolic(__entry->event, KSOCK_EVENT_NAMES),
 		  __entry->value)
 );
 
