@@ -170,7 +170,7 @@ bool ksock_slices_send(const struct sock *sk);
 bool ksock_slice(const struct ksocket *s, long *timeo, int *err);
 
 /* stats.c: /proc/net/ksocket */
-const char *ksock_module_name(const struct module *module);
+const char *ksock_module_name(struct module *module);
 const char *ksock_owner_name(const struct ksocket *s);
 void ksock_describe(struct ksocket *s, char *text, size_t size);
 int ksock_stats_init(struct net *net);

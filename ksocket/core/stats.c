@@ -142,7 +142,7 @@ static void ksock_show_queues(struct seq_file *seq, struct sock *sk)
 	seq_printf(seq, " %8u %8u", rx, tx);
 }
 
-const char *ksock_module_name(const struct module *module)
+const char *ksock_module_name(struct module *module)
 {
 	return module ? module_name(module) : "kernel";
 }
