@@ -4,8 +4,10 @@
  *
  * It connects to address:port, listens on a port of its own, and opens a
  * datagram socket that does not pin its network namespace. Its exit does
- * nothing about them.
+ * nothing about them. With callbacks, they note what they heard; with parting,
+ * the one of the stream closes it, and takes its time to return.
  */
+#include <linux/delay.h>
 #include <linux/in.h>
 #include <linux/inet.h>
 #include <linux/module.h>
@@ -20,13 +22,68 @@ static ushort port;
 module_param(port, ushort, 0444);
 MODULE_PARM_DESC(port, "port to connect to");
 
+static ushort own_port;
+module_param(own_port, ushort, 0444);
+MODULE_PARM_DESC(own_port, "port of the listener and of the datagram socket");
+
 static bool unpinned;
 module_param(unpinned, bool, 0444);
 MODULE_PARM_DESC(unpinned, "open only the socket that does not pin");
 
+static char *callbacks = "";
+module_param(callbacks, charp, 0444);
+MODULE_PARM_DESC(callbacks, "direct or deferred ones on all sockets, or none");
+
+static unsigned int parting;
+module_param(parting, uint, 0444);
+MODULE_PARM_DESC(parting, "ms that a recv callback goes on, having closed its socket");
+
+static unsigned long heard;
+module_param(heard, ulong, 0444);
+MODULE_PARM_DESC(heard, "callbacks that were run");
+
 static ksocket_t stream, listener, datagram;
 
-static int __init leaver_pin(void)
+static void leaver_recv(ksocket_t s, void *arg, ssize_t msglen)
+{
+	WRITE_ONCE(heard, heard + 1);
+	if (!parting || s != stream)
+		return;
+	ksock_close(s);
+	msleep(parting);
+	pr_info("leaver: the callback returns\n");
+}
+
+static void leaver_event(ksocket_t s, void *arg)
+{
+	WRITE_ONCE(heard, heard + 1);
+}
+
+static int leaver_listen(ksocket_t s)
+{
+	ksock_callbacks_t cb = {
+		.newconn	= leaver_event,
+		.recv		= leaver_recv,
+	};
+
+	if (!*callbacks)
+		return 0;
+	if (!strcmp(callbacks, "deferred"))
+		cb.flags = KSOCK_CB_DEFERRED;
+	return ksock_callbacks(s, &cb, NULL);
+}
+
+static int leaver_bind(ksocket_t s)
+{
+	struct sockaddr_in at = {
+		.sin_family = AF_INET,
+		.sin_port = htons(own_port),
+	};
+
+	return ksock_bind(s, (struct sockaddr *)&at, sizeof(at));
+}
+
+static int leaver_pin(void)
 {
 	struct sockaddr_in to = {
 		.sin_family = AF_INET,
@@ -39,13 +96,14 @@ static int __init leaver_pin(void)
 	err = ksock_socket(&stream, AF_INET, SOCK_STREAM, 0);
 	if (err)
 		return err;
-	err = ksock_connect(stream, (struct sockaddr *)&to, sizeof(to));
+	err = ksock_connect(stream, (struct sockaddr *)&to, sizeof(to)) ?:
+	      leaver_listen(stream) ?:
+	      ksock_socket(&listener, AF_INET, SOCK_STREAM, 0);
 	if (err)
 		return err;
-	err = ksock_socket(&listener, AF_INET, SOCK_STREAM, 0);
-	if (err)
-		return err;
-	return ksock_listen(listener, 1);
+	return leaver_bind(listener) ?:
+	       ksock_listen(listener, 1) ?:
+	       leaver_listen(listener);
 }
 
 static int __init leaver_init(void)
@@ -55,7 +113,9 @@ static int __init leaver_init(void)
 	if (err)
 		return err;
 	return ksock_socket_net(&datagram, AF_INET, SOCK_DGRAM, 0,
-				ksock_current_net(), KSOCK_NOPIN);
+				ksock_current_net(), KSOCK_NOPIN) ?:
+	       leaver_bind(datagram) ?:
+	       leaver_listen(datagram);
 }
 
 static void __exit leaver_exit(void)

@@ -112,6 +112,15 @@ class TestOneGuest:
         """The scanner names the mistake."""
         common.make(kind, expected)
 
+    def test_sleep_in_a_direct_callback(self, common, build):
+        """A consumer that may sleep where bottom halves are disabled is caught."""
+        before = len(common.guest.log())
+        for name in ("ksocket/ksocket.ko", "harness/modules/sleeper.ko"):
+            common.guest.run(["insmod", str(build / name)])
+        common.await_kind("atomic-sleep", before)
+        assert "sleeper_recv" in common.guest.log()[before:]
+        common.guest.run(["rmmod", "sleeper", "ksocket"])
+
     def test_netns_tracker(self, common):
         """A namespace that ends with a tracker left complains."""
         common.make("netns-tracker", "ref-tracker", prefix=("unshare", "-n"))

@@ -28,7 +28,8 @@ def need_view_of_sleepers():
 
 
 class Blocked:
-    """Starts sock.call(op, ...) in a thread and returns when it sleeps there."""
+    """Starts sock.call(op, ...) in a thread and returns when it sleeps there: where a
+    signal would wake it, or not (D, as a close that waits for callbacks)."""
 
     def __init__(self, sock, op: str, **fields):
         need_view_of_sleepers()
@@ -50,7 +51,7 @@ class Blocked:
             raise AssertionError(f"the call did not block: {self.done.result}")
         task = Path(f"/proc/self/task/{self.tid}")
         state = (task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-        return state == "S" and (task / "syscall").read_text(encoding="ascii").startswith("16 ")
+        return state in "SD" and (task / "syscall").read_text(encoding="ascii").startswith("16 ")
 
     def result(self) -> int:
         """What the call returned."""
