@@ -83,7 +83,7 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 	} while (ksock_slice(s, &timeo, &err) || ksock_retry(s, err));
 	if (err < 0)
 		goto free;
-	ksock_unhook_child(ksock_events(s), sock->sk);
+	ksock_unhook_child(sock->sk);
 	err = ksock_accepted_name(sock, addr, addrlen);
 	if (err)
 		goto release;

@@ -213,7 +213,7 @@ bool ksock_answers_query(struct socket *sock);
 /* hook.c: the sk_* hooks, and how they come and go */
 int ksock_hook(struct ksock_events *ev, struct sock *sk);
 void ksock_unhook(struct ksock_events *ev, struct sock *sk);
-void ksock_unhook_child(const struct ksock_events *listener, struct sock *sk);
+void ksock_unhook_child(struct sock *sk);
 int ksock_hook_init(void);
 bool ksock_has_room(struct sock *sk);
 

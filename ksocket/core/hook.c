@@ -2,15 +2,21 @@
 /*
  * The sk_* hooks, and how they come and go
  *
- * A hook calls what it replaced, then looks. The sock may be another's by now:
- * the children of a TCP listener are cloned with its hooks and without its
- * sk_user_data (SK_USER_DATA_NOCOPY). Until ksock_accept() gives a child its
- * own hooks back, nobody waits for it - unless net.ipv4.tcp_migrate_req has
- * handed it to another's listener: so it has TCP's hooks called all the same.
+ * A hook calls what it replaced, then looks. The sock may be another's: the
+ * children of a TCP listener are cloned with its hooks and without its
+ * sk_user_data (SK_USER_DATA_NOCOPY). A child gets TCP's own back as soon as it
+ * is established: it need not be accepted by us, as net.ipv4.tcp_migrate_req
+ * hands those that wait to another listener when ours closes, and must not keep
+ * what goes with ksocket.ko. Until then TCP's hooks are called all the same.
  */
 #include <net/tcp.h>
 
 #include "core.h"
+
+static void ksock_hook_data_ready(struct sock *sk);
+static void ksock_hook_write_space(struct sock *sk);
+static void ksock_hook_state_change(struct sock *sk);
+static void ksock_hook_error_report(struct sock *sk);
 
 /* Those of every TCP sock that nobody hooked; and of others, when they are lost */
 static struct ksock_hooks ksock_tcp_hooks;
@@ -23,6 +29,21 @@ static struct ksock_events *ksock_events_of(struct sock *sk)
 static const struct ksock_hooks *ksock_saved(const struct ksock_events *ev)
 {
 	return ev && ev->hooked ? &ev->saved : &ksock_tcp_hooks;
+}
+
+/* Whoever has put another hook on top keeps it. */
+static void ksock_restore(const struct ksock_hooks *saved, struct sock *sk)
+{
+	write_lock_bh(&sk->sk_callback_lock);
+	if (sk->sk_data_ready == ksock_hook_data_ready)
+		WRITE_ONCE(sk->sk_data_ready, saved->data_ready);
+	if (sk->sk_write_space == ksock_hook_write_space)
+		WRITE_ONCE(sk->sk_write_space, saved->write_space);
+	if (sk->sk_state_change == ksock_hook_state_change)
+		WRITE_ONCE(sk->sk_state_change, saved->state_change);
+	if (sk->sk_error_report == ksock_hook_error_report)
+		WRITE_ONCE(sk->sk_error_report, saved->error_report);
+	write_unlock_bh(&sk->sk_callback_lock);
 }
 
 static void ksock_hook_data_ready(struct sock *sk)
@@ -46,6 +67,8 @@ static void ksock_hook_state_change(struct sock *sk)
 	ksock_saved(ev)->state_change(sk);
 	if (ev)
 		ksock_happened(ev, sk, KSOCK_STATE);
+	else
+		ksock_restore(&ksock_tcp_hooks, sk);
 	rcu_read_unlock();
 }
 
@@ -135,20 +158,6 @@ static void ksock_install(struct ksock_events *ev, struct sock *sk)
 	WRITE_ONCE(sk->sk_error_report, ksock_hook_error_report);
 }
 
-/* Whoever has put another hook on top keeps it. */
-static void ksock_restore(const struct ksock_hooks *saved, struct sock *sk)
-{
-	lockdep_assert_held_write(&sk->sk_callback_lock);
-	if (sk->sk_data_ready == ksock_hook_data_ready)
-		WRITE_ONCE(sk->sk_data_ready, saved->data_ready);
-	if (sk->sk_write_space == ksock_hook_write_space)
-		WRITE_ONCE(sk->sk_write_space, saved->write_space);
-	if (sk->sk_state_change == ksock_hook_state_change)
-		WRITE_ONCE(sk->sk_state_change, saved->state_change);
-	if (sk->sk_error_report == ksock_hook_error_report)
-		WRITE_ONCE(sk->sk_error_report, saved->error_report);
-}
-
 /**
  * ksock_hook() - put our hooks on a sock, once
  * @ev: its events
@@ -193,29 +202,21 @@ void ksock_unhook(struct ksock_events *ev, struct sock *sk)
 		return;
 	if (ksock_waits_for_peer(sk))
 		remove_wait_queue(sk_sleep(sk), &ev->wait);
-	write_lock_bh(&sk->sk_callback_lock);
 	ksock_restore(&ev->saved, sk);
 	rcu_assign_sk_user_data(sk, NULL);
-	write_unlock_bh(&sk->sk_callback_lock);
 }
 
 /**
  * ksock_unhook_child() - give an accepted sock the hooks of its own kind
- * @listener: events of the listener, or NULL
  * @sk: sock, just accepted
  *
- * It has ours when its listener, or the one that it migrated from, was hooked
- * as the connection came in.
+ * It has ours when its listener was hooked as the connection came in, and it is
+ * not yet established: TCP fast open.
  */
-void ksock_unhook_child(const struct ksock_events *listener, struct sock *sk)
+void ksock_unhook_child(struct sock *sk)
 {
-	if (READ_ONCE(sk->sk_data_ready) != ksock_hook_data_ready)
-		return;
-	lock_sock(sk);
-	write_lock_bh(&sk->sk_callback_lock);
-	ksock_restore(ksock_saved(listener), sk);
-	write_unlock_bh(&sk->sk_callback_lock);
-	release_sock(sk);
+	if (READ_ONCE(sk->sk_data_ready) == ksock_hook_data_ready)
+		ksock_restore(&ksock_tcp_hooks, sk);
 }
 
 int ksock_hook_init(void)
