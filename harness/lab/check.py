@@ -40,7 +40,7 @@ def run(say=print) -> Report:
     packages.ensure({**packages.TOOLS, **packages.CHECKERS}, say)
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
-              checkpatch, kernel_doc, warnings_61, warnings_612, readme)
+              checkpatch, kernel_doc, warnings_61, warnings_612, readme, consumer)
     for check in checks:
         try:
             problems = check(say)
@@ -192,13 +192,31 @@ def _warnings(kernel: str, extra: list, say) -> str:
     return "\n".join(lines)
 
 
+def _block(document: str, kind: str) -> str:
+    """The first block of code in that language."""
+    found = re.search(rf"```{kind}\n(.*?)```", (REPO / document).read_text(encoding="utf-8"), re.S)
+    if not found:
+        raise LabError(f"{document}: no block of {kind} to try")
+    return found[1]
+
+
 def readme(say) -> str:
     """The module in README.md compiles as printed, by the command as printed."""
-    text = (REPO / "README.md").read_text(encoding="utf-8")
-    parts = [re.search(rf"```{kind}\n(.*?)```", text, re.S) for kind in ("c", "make", "sh")]
-    if not all(parts):
-        return "README.md: no module, Kbuild file and command to try"
-    module, kbuild, command = (part[1] for part in parts)
+    return _compile("README.md", say)
+
+
+def consumer(say) -> str:
+    """So does the one in docs/consumer.md, which is in the kernel's style, too."""
+    name = modules.BUILD / "capitals.c"
+    name.write_text(_block("docs/consumer.md", "c"), encoding="utf-8")
+    said = tool(["perl", source(say) / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse",
+                 "--no-summary", "--file", name])
+    return said or _compile("docs/consumer.md", say)
+
+
+def _compile(document: str, say) -> str:
+    module = _block(document, "c")
+    kbuild, command = (_block("README.md", kind) for kind in ("make", "sh"))
     kernel = kernels.get("deb6.12", say)
     root = modules.build(kernel, say=say)
     place = fresh(modules.BUILD / "readme")
@@ -207,7 +225,7 @@ def readme(say) -> str:
     env = dict(os.environ, KDIR=str(kernel.headers), KSOCKET=str(REPO),
                SYMVERS=str(root / "Module.symvers"), MAKEFLAGS=" ".join(kernel.make))
     said = run_process(["sh", "-ec", command], cwd=place, env=env, timeout=300,
-                       log=LOGS / "build-readme.log", what="the module in README.md")
+                       log=LOGS / "build-readme.log", what=f"the module in {document}")
     return "\n".join(line for line in said.splitlines() if "warning:" in line)
 
 

@@ -46,7 +46,9 @@ def test_consumer_compiles(tmp_path, name):
     assert (tmp_path / "hello.ko").exists()
 
 
-@pytest.mark.parametrize("document", ["README.md", "docs/examples.md"])
+@pytest.mark.parametrize("document", ["README.md", "docs/examples.md", "docs/api.md",
+                                      "docs/consumer.md", "docs/contexts.md", "docs/events.md",
+                                      "docs/harness.md"])
 def test_links(document):
     """Every relative link names a file."""
     path = REPO / document
