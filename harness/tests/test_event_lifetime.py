@@ -17,7 +17,7 @@ from blocked import BOUND, Blocked, until
 from conftest import BUILD, KernelLog
 from events import ANY, Events, both_modes
 from ksock import DEFERRED, NOPIN, KSocket
-from peers import INET, STREAM, UNIX, every_family, every_kind
+from peers import INET, STREAM, UNIX, every_family, every_kind, inet_family
 from test_close import CASES
 from test_netns import all_arrives, connected, gone, leave, lose
 from topology import impair
@@ -227,6 +227,33 @@ def test_connections_arrive_while_the_listener_closes(ends, mode):
         for thread in threads:
             thread.join(BOUND)
     assert heard >= 30
+
+
+@both_modes
+@inet_family
+def test_a_waiting_connection_migrates_to_another_listener(ends, family, mode):
+    """net.ipv4.tcp_migrate_req: an ordinary process accepts what a hooked listener had."""
+    server = ends.net.server
+    server.sysctl("net.ipv4.tcp_migrate_req", 1)
+    listener = ends.ksocket(family, end=server)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    listener.bind(ends.address(family))
+    listener.listen()
+    told = Events(listener, mode)
+    client = ends.user(family, end=ends.net.client)
+    client.connect(listener.getsockname())
+    told.until("newconn")
+    other = ends.user(family)
+    other.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+    other.bind(listener.getsockname())
+    other.listen()
+    listener.close()
+    peer = ends.accepted(other)
+    client.send(b"hello")
+    assert peer.recv(8) == b"hello"
+    peer.send(b"you too")
+    assert client.recv(8) == b"you too"
+    server.sysctl("net.ipv4.tcp_migrate_req", 0)
 
 
 # --- network namespaces
