@@ -80,7 +80,13 @@ def namespaces(guest: Guest, root: Path, report: Report, bound: int = NETNS_BOUN
 
 
 def sensors(guest: Guest, _root: Path, report: Report):
-    """lockdep must still be on: silence is only worth something if it is."""
+    """lockdep, or KCSAN, must still be on: silence is only worth something if it is."""
+    if guest.kernel.name == "kcsan":
+        state = guest.run(["cat", "/sys/kernel/debug/kcsan"]).out
+        if re.search(r"enabled:\s+1\b", state):
+            report.passed("KCSAN is on")
+        else:
+            report.failed("KCSAN is on", state)
     if not guest.kernel.debug:
         return
     stats = guest.run(["cat", "/proc/lockdep_stats"]).out
@@ -112,3 +118,6 @@ def read_log(guest: Guest, report: Report):
         report.failed("log", f"{len(found)} findings in {guest.console}\n{text}")
     else:
         report.passed("log")
+    races = scan.races_of_the_kernel(guest.log())
+    if races:
+        report.note(f"{len(races)} data races of the kernel's own, {len(set(races))} different")

@@ -2,7 +2,7 @@
 """The kernels the project is tried on, by short name.
 
 deb6.1, deb6.12: Debian's newest amd64 kernel of the series, unpacked side by
-side with its headers, nothing installed on the host. debug, uml: our own,
+side with its headers, nothing installed on the host. debug, uml, kcsan: our own,
 see ownkernel.py.
 """
 
@@ -17,7 +17,7 @@ from .paths import cache, filled, plain
 from .process import run
 
 DEBIAN = {"deb6.1": "6.1", "deb6.12": "6.12"}
-OWN = ("debug", "uml")
+OWN = ("debug", "uml", "kcsan")
 ALL = (*DEBIAN, *OWN)
 
 

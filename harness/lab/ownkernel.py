@@ -1,8 +1,9 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Our own kernels: Debian's source with everything on that looks for mistakes.
 
-debug is for QEMU (x86, two CPUs); uml is user-mode Linux (one CPU, quick).
-Each is built once, and kept by the source's version and its configuration.
+debug is for QEMU (x86, two CPUs); uml is user-mode Linux (one CPU, quick);
+kcsan, for QEMU too, has nothing but the watch on data races. Each is built
+once, and kept by the source's version and its configuration.
 """
 
 import hashlib
@@ -17,7 +18,7 @@ from pathlib import Path
 from . import packages, process
 from .errors import LabError
 from .kernels import Kernel
-from .paths import CONFIG, LOGS, cache, filled, plain
+from .paths import CONFIG, LOGS, cache, complete, filled, plain
 from .process import run
 
 SOURCE = "linux-source-6.12"
@@ -33,6 +34,7 @@ class Recipe:
     target: str     # what make builds
     image: str      # what is booted
     edits: tuple = ()   # (file, what stands there, what should)
+    debug: bool = True      # see Kernel
 
 
 # User-mode Linux keeps its processes' extended registers in an array that is too
@@ -43,6 +45,7 @@ UML_REGISTERS = ("arch/x86/um/user-offsets.c", "DEFINE_LONGS(HOST_FP_SIZE, 2696)
 RECIPES = {
     "debug": Recipe("x86_64", ("common", "x86"), "vmlinux", "vmlinux"),
     "uml": Recipe("um", ("common", "uml"), "linux", "linux", (UML_REGISTERS,)),
+    "kcsan": Recipe("x86_64", ("common", "x86", "kcsan"), "vmlinux", "vmlinux", debug=False),
 }
 
 
@@ -77,8 +80,25 @@ def edit(tree: Path, edits: tuple):
 
 
 def merged(recipe: Recipe) -> str:
-    return "".join((CONFIG / f"{name}.config").read_text(encoding="utf-8")
-                   for name in recipe.fragments)
+    """The fragments, one after the other; what a later one says again replaces it."""
+    lines = "".join((CONFIG / f"{name}.config").read_text(encoding="utf-8")
+                    for name in recipe.fragments).splitlines(keepends=True)
+    symbols = [line.partition("=")[0] if "=" in line else "" for line in lines]
+    last = {symbol: number for number, symbol in enumerate(symbols)}
+    return "".join(line for number, (line, symbol) in enumerate(zip(lines, symbols))
+                   if not symbol or last[symbol] == number)
+
+
+def place(name: str, say=print) -> Path:
+    """Where the kernel is, or will be."""
+    recipe = RECIPES[name]
+    made_of = merged(recipe) + "".join(map(str, recipe.edits))
+    digest = hashlib.sha256(made_of.encode()).hexdigest()[:12]
+    return cache() / "kernels" / f"{name}-{source(say).parent.name}-{digest}"
+
+
+def cached(name: str, say=print) -> bool:
+    return complete(place(name, say))
 
 
 def get(name: str, say=print) -> Kernel:
@@ -86,14 +106,13 @@ def get(name: str, say=print) -> Kernel:
     recipe = RECIPES[name]
     tree = source(say)
     config = merged(recipe)
-    digest = hashlib.sha256((config + "".join(map(str, recipe.edits))).encode()).hexdigest()[:12]
-    root = cache() / "kernels" / f"{name}-{tree.parent.name}-{digest}"
+    root = place(name, say)
     with filled(root, keep=True) as todo:
         if todo:
             _build(name, recipe, tree, todo, config, say)
     release = (root / "include/config/kernel.release").read_text(encoding="utf-8").strip()
     return Kernel(name=name, release=release, image=root / recipe.image, headers=root,
-                  modules=_listed(root, release), debug=True,
+                  modules=_listed(root, release), debug=recipe.debug,
                   make=(f"ARCH={recipe.arch}", "CC=gcc-12"))
 
 

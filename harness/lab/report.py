@@ -13,6 +13,7 @@ class Report:
     good: list = field(default_factory=list)
     bad: list = field(default_factory=list)         # (test, text)
     skips: list = field(default_factory=list)       # (test, reason)
+    notes: list = field(default_factory=list)       # to be said, whatever the result
     usable: bool = True      # whether what depends on this stage can run
 
     def passed(self, test: str):
@@ -23,6 +24,9 @@ class Report:
 
     def skipped(self, test: str, why: str = ""):
         self.skips.append((f"{self.name}: {test}", why))
+
+    def note(self, text: str):
+        self.notes.append(f"{self.name}: {text}")
 
     def add(self, test: str, outcome: str, text: str = ""):
         if outcome == "passed":
@@ -36,6 +40,7 @@ class Report:
         self.good += other.good
         self.bad += other.bad
         self.skips += other.skips
+        self.notes += other.notes
 
     def ok(self) -> bool:
         """Nothing failed, and something ran."""
@@ -50,11 +55,13 @@ class Report:
                        for test, why in self.skips)
 
     def show(self, say=print):
-        """All failures, then the skips, then the count as the last line."""
+        """All failures, the skips, the notes, then the count as the last line."""
         for test, text in self.bad:
             say(f"\nFAILED {test}")
             for line in text.rstrip().splitlines():
                 say(f"    {line}")
         for (stage, why), many in self.skipped_because().items():
             say(f"skipped in {stage}: {many}: {why}")
+        for text in self.notes:
+            say(f"noted in {text}")
         say(f"\n{self.count()}")

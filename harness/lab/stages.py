@@ -11,11 +11,12 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import check, harness, kernels, kunit, packages, process, selftest
+from . import check, harness, kernels, kunit, ownkernel, packages, process, selftest
 from .errors import LabError
 from .report import Report
 
 WHOLE = 75 * 60     # seconds after which all of it stops, red
+CHURN = 1200
 WORKERS = 2
 
 
@@ -37,6 +38,16 @@ class Stage:
     late: bool = False
 
 
+def churn_kcsan(say) -> Report:
+    """The watch on data races, whose kernel costs a build of its own, where it is there."""
+    if ownkernel.cached("kcsan", say):
+        return harness.run("kcsan", "churn", say=say, budget=CHURN * 0.7)
+    report = Report("harness kcsan")
+    report.skipped("churn", "no kcsan kernel in the cache, `make soak` builds it")
+    say("skipped: no kcsan kernel in the cache")
+    return report
+
+
 def all_stages():
     """What a change must pass, the long ones first."""
     def suite(kernel, budget, mark="not soak"):
@@ -53,6 +64,8 @@ def all_stages():
         Stage("kunit debug", 900, lambda say: kunit.run("debug", say), ("kernel debug",)),
         Stage("harness debug", 1800, suite("debug", 1800, "smp and not soak"),
               ("kernel debug",), ("kunit debug",)),
+        # By then the kernel's source is there, to tell which kernel it would be.
+        Stage("churn kcsan", CHURN, churn_kcsan, ("kernel debug",), ("harness debug",)),
         Stage("source", 600, lambda say: check.source(say) and None),
         Stage("harness deb6.12", 1500, suite("deb6.12", 1500),
               ("kernel deb6.12",)),

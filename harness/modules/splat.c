@@ -262,6 +262,32 @@ static void splat_cache_leak(void)
 		kmem_cache_destroy(cache);
 }
 
+static int splat_raced;
+
+static int splat_race(void *unused)
+{
+	while (!kthread_should_stop()) {
+		splat_raced++;
+		cond_resched();
+	}
+	return 0;
+}
+
+/* Two tasks count in one variable, without a lock or a mark. */
+static void splat_data_race(void)
+{
+	struct task_struct *racer = kthread_run(splat_race, NULL, "splat");
+	unsigned long end = jiffies + 5 * HZ;
+
+	if (IS_ERR(racer))
+		return;
+	while (time_before(jiffies, end)) {
+		splat_raced++;
+		cond_resched();
+	}
+	kthread_stop(racer);
+}
+
 /* Neither the scheduler nor RCU gets this CPU for a while. */
 static void splat_spin(void)
 {
@@ -305,6 +331,7 @@ static const struct {
 	{ "odebug", splat_odebug },
 	{ "list", splat_list },
 	{ "cache-leak", splat_cache_leak },
+	{ "data-race", splat_data_race },
 	{ "soft-lockup", splat_spin },
 	{ "hung-task", splat_hung_task },
 };

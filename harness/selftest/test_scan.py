@@ -8,7 +8,7 @@ from lab import scan
 SPLATS = (
     ("kasan", "BUG: KASAN: slab-use-after-free in splat_init+0x10/0x20 [splat]"),
     ("kasan", "[    7.000001][  T123] BUG: KASAN: null-ptr-deref in f+0x1/0x2"),
-    ("kcsan", "BUG: KCSAN: data-race in a / b"),
+    ("kcsan", "BUG: KCSAN: data-race in tcp_a / ksock_b [ksocket]"),
     ("ubsan", "UBSAN: shift-out-of-bounds in /src/splat.c:93:8"),
     ("lockdep", "WARNING: possible circular locking dependency detected"),
     ("lockdep", "WARNING: possible recursive locking detected"),
@@ -69,6 +69,78 @@ def test_splat_is_seen(kind, line):
         assert [f.kind for f in found] == [kind]
         assert "after" in found[0].excerpt and "before" in found[0].excerpt
         assert found[0].number == 2
+
+
+RACE = """
+==================================================================
+BUG: KCSAN: data-race in {one} / {other}
+
+{does} to 0xffff8880012f3a40 of 4 bytes by task 77 on cpu 0:
+ {one_at}
+ do_softirq+0x1/0x2
+
+{others} to 0xffff8880012f3a40 of 4 bytes by interrupt on cpu 1:
+ {other_at}
+ {below}
+
+value changed: 0x00000001 -> 0x00000002
+
+Reported by Kernel Concurrency Sanitizer on:
+CPU: 1 UID: 0 PID: 78 Comm: churn/1 Tainted: G           O       6.12.117 #1
+==================================================================
+after
+"""
+
+
+def race(one, does, other, others, below="ksock_send+0x3/0x4 [ksocket]") -> str:
+    """A report; what is named like a ksocket function is one."""
+    def module(name):
+        return " [ksocket]" if name.startswith("ksock_") else ""
+    lines = RACE.format(one=one + module(one), does=does, one_at=f"{one}+0x1/0x9{module(one)}",
+                        other=other + module(other), others=others,
+                        other_at=f"{other}+0x2/0x9{module(other)}", below=below).splitlines()
+    return "\n".join(f"[   12.{n:06}] {line}" for n, line in enumerate(lines))
+
+
+@pytest.mark.parametrize("one,does,other,others", [
+    ("ksock_a", "read", "tcp_b", "write"),
+    ("ksock_a", "read", "tcp_b", "write (marked)"),
+    ("tcp_a", "write", "ksock_b", "read-write"),
+    ("ksock_a", "write", "ksock_b", "read (marked)"),
+    ("ksock_a", "write (reordered)", "tcp_b", "read (marked)"),
+])
+def test_race_of_ours(one, does, other, others):
+    """A plain access of the project's is a finding, with the whole report."""
+    text = race(one, does, other, others)
+    found = scan.findings(text)
+    assert [f.kind for f in found] == ["kcsan"]
+    assert "value changed" in found[0].excerpt
+    assert not scan.races_of_the_kernel(text)
+
+
+@pytest.mark.parametrize("one,does,other,others", [
+    ("tcp_a", "read", "tcp_b", "write"),
+    ("ksock_a", "read (marked)", "tcp_b", "write"),
+    ("tcp_a", "read-write", "ksock_b", "write (marked)"),
+])
+def test_race_of_the_kernel(one, does, other, others):
+    """What ksocket only calls, or reads with a mark, is not: it is counted."""
+    text = race(one, does, other, others)
+    assert not scan.findings(text)
+    assert len(scan.races_of_the_kernel(text)) == 1
+
+
+def test_race_that_is_cut_off():
+    """Before its accesses were printed, the title decides."""
+    whole = race("ksock_a", "read (marked)", "tcp_b", "write").splitlines()
+    assert [f.kind for f in scan.findings("\n".join(whole[:4]))] == ["kcsan"]
+    assert not scan.findings("BUG: KCSAN: data-race in tcp_a / tcp_b")
+
+
+def test_race_does_not_hide_what_follows():
+    """Another complaint after a race of the kernel's is found."""
+    text = race("tcp_a", "read", "tcp_b", "write") + "\nWARNING: CPU: 0 PID: 1 at x.c:1 f\n"
+    assert [f.kind for f in scan.findings(text)] == ["warning"]
 
 
 @pytest.mark.parametrize("line", HEALTHY, ids=lambda value: value[:40])

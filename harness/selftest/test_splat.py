@@ -12,7 +12,7 @@ import time
 
 import pytest
 
-from lab import checkup, kernels, modules, scan
+from lab import checkup, kernels, modules, ownkernel, scan
 from lab.errors import GuestDied
 from lab.guest import Guest
 from lab.report import Report
@@ -159,6 +159,15 @@ def test_stall():
         with one.made("soft-lockup") as before:
             one.await_kind("soft-lockup", before)
             one.await_kind("rcu-stall", before)
+
+
+def test_data_race():
+    """A data race is found, by the kernel that watches for them."""
+    if not ownkernel.cached("kcsan"):
+        pytest.skip("no kcsan kernel in the cache")
+    kernel = kernels.get("kcsan")
+    with patient(kernel, modules.build(kernel), "data-race") as one:
+        one.make("data-race", "kcsan")
 
 
 @pytest.mark.parametrize("kind", OWN_GUEST)
