@@ -117,10 +117,14 @@ static void ksock_tell(struct ksock_events *ev, struct ksock_telling *t)
 
 static void ksock_tell_direct(struct ksock_events *ev, struct ksock_telling *t)
 {
+	struct ksock_events *outer;
+
 	local_bh_disable();
+	/* What one callback does may make another socket's event happen. */
+	outer = this_cpu_read(ksock_direct);
 	this_cpu_write(ksock_direct, ev);
 	ksock_tell(ev, t);
-	this_cpu_write(ksock_direct, NULL);
+	this_cpu_write(ksock_direct, outer);
 	local_bh_enable();
 }
 
