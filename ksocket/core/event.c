@@ -42,7 +42,7 @@ static bool ksock_take(struct ksock_events *ev, struct ksock_telling *t)
 	lockdep_assert_held(&ev->lock);
 	if (!ev->on || !ev->pending.events) {
 		ev->busy = false;
-		ev->teller = NULL;
+		WRITE_ONCE(ev->teller, NULL);
 		wake_up_all(&ev->idle);
 		return false;
 	}
@@ -109,7 +109,7 @@ static void ksock_tell(struct ksock_events *ev, struct ksock_telling *t)
 		trace_ksock_event(ev->s, event, &t->batch);
 		ksock_call(ev->s, event, t);
 		end = local_clock();
-		ev->runs[event]++;
+		WRITE_ONCE(ev->runs[event], ev->runs[event] + 1);
 		if (end - begin > ev->longest)
 			WRITE_ONCE(ev->longest, end - begin);
 	}
@@ -159,7 +159,7 @@ static void ksock_work(struct work_struct *work)
 	struct ksock_telling t;
 
 	spin_lock_irq(&ev->lock);
-	ev->teller = current;
+	WRITE_ONCE(ev->teller, current);
 	while (ksock_take(ev, &t)) {
 		spin_unlock_irq(&ev->lock);
 		ksock_tell_deferred(ev, &t);
@@ -214,7 +214,7 @@ static void ksock_add(struct ksock_events *ev, struct net *net, u32 events,
 
 	lockdep_assert_held(&ev->lock);
 	ksock_count_events(net, events, hweight32(again));
-	ev->coalesced += hweight32(again);
+	WRITE_ONCE(ev->coalesced, ev->coalesced + hweight32(again));
 	pending->events |= events;
 	if (events & BIT(KSOCK_EV_RECV))
 		pending->readable = seen->readable;
@@ -279,8 +279,8 @@ static void ksock_mute(struct ksock_events *ev)
 	bool cancelled;
 
 	spin_lock_irq(&ev->lock);
-	ev->on = false;
-	ev->generation++;
+	WRITE_ONCE(ev->on, false);
+	WRITE_ONCE(ev->generation, ev->generation + 1);
 	ev->pending.events = 0;
 	/* Work that has not begun may wait for others that wait for us. */
 	cancelled = ev->busy && cancel_work(&ev->work);
@@ -393,7 +393,7 @@ static bool ksock_events_set(struct ksock_events *ev,
 		ev->owner = owner;
 		memset(&ev->told, 0, sizeof(ev->told));
 		ev->told.connected = connected;
-		ev->on = true;
+		WRITE_ONCE(ev->on, true);
 	}
 	spin_unlock_irq(&ev->lock);
 	return free;
@@ -488,7 +488,7 @@ int ksock_want_xmit(ksocket_t s)
 	if (err)
 		return err;
 	err = -EINVAL;
-	if (!s->events)
+	if (!ksock_events(s))
 		goto leave;
 	err = 0;
 	sk = s->sock->sk;
@@ -584,15 +584,16 @@ void ksock_events_look(struct ksocket *s, unsigned int causes)
  */
 void ksock_events_fell_short(struct ksocket *s)
 {
+	struct ksock_events *ev = ksock_events(s);
 	struct sock *sk = s->sock->sk;
 
-	if (!s->events || sk->sk_family != AF_UNIX ||
+	if (!ev || sk->sk_family != AF_UNIX ||
 	    sk->sk_type == SOCK_STREAM || !READ_ONCE(unix_sk(sk)->peer))
 		return;
 	set_bit(SOCK_NOSPACE, &s->sock->flags);
 	if (s->sock->ops->poll(ksock_file_to_poll(), s->sock, NULL) & EPOLLOUT &&
 	    test_and_clear_bit(SOCK_NOSPACE, &s->sock->flags))
-		ksock_happened(s->events, sk, KSOCK_ROOM);
+		ksock_happened(ev, sk, KSOCK_ROOM);
 }
 
 void ksock_events_mute(struct ksocket *s)

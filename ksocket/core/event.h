@@ -123,7 +123,8 @@ struct ksock_hooks {
  * @wait: AF_UNIX messages: told when the peer has room
  * @hooked: the hooks are ours
  * @queries: the family answers KSOCK_QUERY
- * @lock: covers what follows
+ * @lock: covers what follows; what is read without it, or written by the
+ *	teller alone, is marked so: @on, @generation, @teller, and what is counted
  * @on: callbacks may be called
  * @busy: someone tells, or is queued to: one at a time, see ksock_happened()
  * @generation: of @cb: changes when it does
