@@ -506,8 +506,12 @@ EXPORT_SYMBOL_GPL(ksock_want_xmit);
 int ksock_refuse_direct(void)
 {
 	const struct ksock_events *ev = this_cpu_read(ksock_direct);
+	struct net *net;
 
-	ksock_count(ev->s->net, KSOCK_COUNT_REFUSED);
+	/* Gone, maybe, but not below us: it ends after a grace period. */
+	net = READ_ONCE(ev->s->net);
+	if (net)
+		ksock_count(net, KSOCK_COUNT_REFUSED);
 	pr_warn_once("module %s calls a ksock_* function from a direct callback, which is refused: use KSOCK_CB_DEFERRED\n",
 		     ksock_module_name(ev->telling_for));
 	return -EDEADLK;

@@ -346,13 +346,13 @@ static void ksock_release(struct ksocket *s)
 	spin_lock(&ksock_list_lock);
 	s->sock = NULL;
 	if (pinned)
-		s->net = NULL;
+		WRITE_ONCE(s->net, NULL);
 	spin_unlock(&ksock_list_lock);
 
 	ksock_file_release(sock);
 
 	spin_lock(&ksock_list_lock);
-	s->net = NULL;
+	WRITE_ONCE(s->net, NULL);
 	spin_unlock(&ksock_list_lock);
 	complete_all(&s->released);
 }
