@@ -28,6 +28,7 @@
 #define CHUNK		2048
 #define BOUND		(60 * HZ)	/* an event that hasn't come is lost */
 #define ASLEEP_BOUND	(HZ / 2)
+#define STAY		50		/* us */
 
 static ulong cycles = 1000;
 module_param(cycles, ulong, 0444);
@@ -336,9 +337,9 @@ static void stay(struct ear *ear)
 	if (ear->calls++ % 4)
 		return;
 	if (ear->deferred)
-		usleep_range(50, 100);
+		usleep_range(STAY, 2 * STAY);
 	else
-		udelay(50);
+		udelay(STAY);
 }
 
 /* All that a direct callback may call */
