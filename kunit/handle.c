@@ -209,14 +209,17 @@ static void stray_release_does_not_free_an_open_socket(struct kunit *test)
 
 /*
  * No namespace and no module: keys by which ksock_net_down() and ksock_reap()
- * find this test's sockets, and nobody else's.
+ * find this test's sockets, and nobody else's. What they count is counted in
+ * the initial namespace.
  */
-static char net_key, owner_key;
+static struct net net_key;
+static char owner_key;
 
 static void set_net_key(ksocket_t s)
 {
+	net_key.gen = init_net.gen;
 	spin_lock(&ksock_list_lock);
-	s->net = (struct net *)&net_key;
+	s->net = &net_key;
 	spin_unlock(&ksock_list_lock);
 }
 
@@ -233,7 +236,7 @@ static void call_without_namespace_says_so(struct kunit *test)
 	ksocket_t s = kt_socket(test, AF_INET, SOCK_STREAM);
 
 	set_net_key(s);
-	ksock_net_down((struct net *)&net_key);
+	ksock_net_down(&net_key);
 	KUNIT_EXPECT_EQ(test, param->call(s), -ENETDOWN);
 	KUNIT_EXPECT_TRUE(test, ksock_poll(s) == EPOLLNVAL);
 	KUNIT_EXPECT_EQ_MSG(test, ksock_close(s), 0,
@@ -251,7 +254,7 @@ static void blocked_caller_hears_that_the_namespace_went(struct kunit *test)
 	sleeper = kt_start(test, kt_run_recv, pair.server, &byte, 1);
 	kt_wait_asleep(test, sleeper);
 	set_net_key(pair.server);
-	ksock_net_down((struct net *)&net_key);
+	ksock_net_down(&net_key);
 	KUNIT_EXPECT_EQ(test, kt_join(test, sleeper), -ENETDOWN);
 	KUNIT_EXPECT_EQ_MSG(test, ksock_recv(pair.client, &byte, 1, 0, &count),
 			    -ECONNRESET, "it does not linger");
@@ -310,7 +313,7 @@ static void reaped_too_when_the_namespace_went_first(struct kunit *test)
 
 	set_net_key(s);
 	set_owner_key(s);
-	ksock_net_down((struct net *)&net_key);
+	ksock_net_down(&net_key);
 	KUNIT_EXPECT_EQ(test, reap(&owner_key), 1);
 	KUNIT_EXPECT_EQ(test, ksock_close(s), -ENOTSOCK);
 }
