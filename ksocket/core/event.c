@@ -432,8 +432,6 @@ static int ksock_callbacks_change(struct ksocket *s,
 	err = ksock_callbacks_end(s);
 	if (err || !cb)
 		return err;
-	if (cb->flags & ~KSOCK_CB_DEFERRED)
-		return -EINVAL;
 	err = ksock_enter(s, &call);
 	if (err)
 		return err;
@@ -461,6 +459,9 @@ int __ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb, void *arg,
 {
 	int err;
 
+	/* What is refused changes nothing. */
+	if (cb && cb->flags & ~KSOCK_CB_DEFERRED)
+		return -EINVAL;
 	do {
 		err = ksock_callbacks_change(s, cb, arg, owner);
 	} while (err == -EAGAIN);
