@@ -481,6 +481,7 @@ EXPORT_SYMBOL_GPL(__ksock_callbacks);
  */
 int ksock_want_xmit(ksocket_t s)
 {
+	struct ksock_events *ev;
 	struct ksock_call call;
 	struct sock *sk;
 	int err;
@@ -489,7 +490,8 @@ int ksock_want_xmit(ksocket_t s)
 	if (err)
 		return err;
 	err = -EINVAL;
-	if (!ksock_events(s))
+	ev = ksock_events(s);
+	if (!ev || !READ_ONCE(ev->on))
 		goto leave;
 	err = 0;
 	sk = s->sock->sk;
