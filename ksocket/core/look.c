@@ -41,6 +41,15 @@ static bool ksock_is_past_connect(int state)
 				 TCPF_SYN_RECV | TCPF_NEW_SYN_RECV));
 }
 
+/*
+ * Of one that is closed already, whose consumer asks late: its SYN counts as a
+ * byte, and was acknowledged by a peer who then didn't refuse.
+ */
+static bool ksock_tcp_was_connected(const struct sock *sk)
+{
+	return READ_ONCE(tcp_sk(sk)->bytes_acked);
+}
+
 static u32 ksock_tcp_end(const struct sock *sk)
 {
 	/* The FIN counts as a byte. */
@@ -67,7 +76,8 @@ static void ksock_look_tcp(struct sock *sk, unsigned int causes, bool active,
 	/* Reported by a driver, without the sock's lock: the error queue. */
 	if (causes == KSOCK_ERROR)
 		return;
-	seen->connected = ksock_is_past_connect(state);
+	seen->connected = ksock_is_past_connect(state) ||
+			  (state == TCP_CLOSE && ksock_tcp_was_connected(sk));
 	seen->positioned = true;
 	seen->position = ksock_tcp_end(sk);
 	seen->readable = ksock_tcp_readable(sk);
