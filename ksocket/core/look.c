@@ -210,11 +210,14 @@ static void ksock_look_query(struct sock *sk, unsigned int causes, bool active,
 	if (!ksock_query_family(sk, &query))
 		return;
 	seen->readable = query.readable;
+	seen->arrived = causes & (KSOCK_ARRIVED | KSOCK_REPLAY | KSOCK_ERROR);
 	seen->positioned = !ksock_is_message(sk);
 	seen->position = query.position;
 	seen->connected = query.connected;
 	seen->eof = query.eof;
 	seen->room = causes & KSOCK_ROOM && query.room;
+	/* A hint; 0 would be the end. */
+	seen->space = max_t(s64, READ_ONCE(sk->sk_sndbuf) - query.unsent, 1);
 	seen->write_over = query.write_over;
 	seen->urgent = query.urgent;
 	seen->urg_seq = query.urg_seq;
