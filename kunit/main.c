@@ -7,6 +7,8 @@
  *
  * errno.c	what the family said, as the caller should hear it
  * addr.c	addresses in and out
+ * decide.c	the events that one look makes
+ * latch.c	several looks in a row, and every look there can be
  * slice.c	sleeping where the family would sleep on the peer's queue
  * gate.c	calls entering and leaving while the handle is shut
  * handle.c	handles: held, closed twice, without a namespace or a module
@@ -22,7 +24,7 @@
  * signal.c	signals to blocked callers, and the other flags
  * hammer.c	calls hammering on a socket that is closed below them
  *
- * The first four look at functions without sockets. The others send over the
+ * The first six look at functions without sockets. The others send over the
  * loopback device of the initial network namespace, with the help of:
  *
  * fixture.c	sockets that end with their test
