@@ -19,6 +19,9 @@
  * opt.c	socket options
  * tune.c	many options at once, and reserved ports
  * ioctl.c	ioctls
+ * event_conn.c	connected, newconn, disconnected
+ * event_data.c	recv, xmit, exception
+ * replay.c	what registration tells of the time before it
  * stats.c	the rows of /proc/net/ksocket
  * close.c	closing below blocked callers, and by a reset
  * signal.c	signals to blocked callers, and the other flags
@@ -30,6 +33,7 @@
  * fixture.c	sockets that end with their test
  * thread.c	callers that block, and end with their test
  * pair.c	connected sockets of a family
+ * recorder.c	what callbacks were told
  */
 #include <linux/module.h>
 
