@@ -3,146 +3,26 @@
  * Handles: held, closed twice, left without a namespace or a module
  */
 #include <linux/module.h>
-#include <asm/ioctls.h>
 
+#include "call.h"
 #include "pair.h"
 #include "thread.h"
 
-/* A name for each call, to tell which one answered wrongly. */
-struct call_param {
-	const char *name;
-	int (*call)(ksocket_t s);
-};
-
 static u8 byte;
 static size_t count;
-static struct kt_addr addr;
-static ksocket_t child;
 
-static int call_bind(ksocket_t s)
-{
-	addr.len = sizeof(struct sockaddr_storage);
-	return ksock_bind(s, kt_sockaddr(&addr), addr.len);
-}
-
-static int call_listen(ksocket_t s)
-{
-	return ksock_listen(s, 1);
-}
-
-static int call_accept(ksocket_t s)
-{
-	return ksock_accept(s, &child, NULL, NULL);
-}
-
-static int call_connect(ksocket_t s)
-{
-	return kt_connect(s, &addr);
-}
-
-static int call_shutdown(ksocket_t s)
-{
-	return ksock_shutdown(s, SHUT_RDWR);
-}
-
-static int call_getsockname(ksocket_t s)
-{
-	return ksock_getsockname(s, kt_sockaddr(&addr), &addr.len);
-}
-
-static int call_getpeername(ksocket_t s)
-{
-	return ksock_getpeername(s, kt_sockaddr(&addr), &addr.len);
-}
-
-static int call_send(ksocket_t s)
-{
-	return ksock_send(s, &byte, 1, 0, &count);
-}
-
-static int call_sendto(ksocket_t s)
-{
-	return ksock_sendto(s, &byte, 1, 0, kt_sockaddr(&addr), addr.len,
-			    &count);
-}
-
-static int call_sendmsg(ksocket_t s)
-{
-	struct msghdr msg = {};
-
-	return ksock_sendmsg(s, &msg, 0, &count);
-}
-
-static int call_recv(ksocket_t s)
-{
-	return ksock_recv(s, &byte, 1, 0, &count);
-}
-
-static int call_recvfrom(ksocket_t s)
-{
-	return ksock_recvfrom(s, &byte, 1, 0, kt_sockaddr(&addr), &addr.len,
-			      &count);
-}
-
-static int call_recvmsg(ksocket_t s)
-{
-	struct msghdr msg = {};
-
-	return ksock_recvmsg(s, &msg, 0, &count);
-}
-
-static int call_setsockopt(ksocket_t s)
-{
-	int one = 1;
-
-	return ksock_setsockopt(s, SOL_SOCKET, SO_KEEPALIVE, &one, sizeof(one));
-}
-
-static int call_getsockopt(ksocket_t s)
-{
-	int val, len = sizeof(val);
-
-	return ksock_getsockopt(s, SOL_SOCKET, SO_TYPE, &val, &len);
-}
-
-static int call_ioctl(ksocket_t s)
-{
-	int val;
-
-	return ksock_ioctl(s, FIONREAD, (intptr_t)&val);
-}
-
-static const struct call_param call_params[] = {
-	{ "bind", call_bind },
-	{ "listen", call_listen },
-	{ "accept", call_accept },
-	{ "connect", call_connect },
-	{ "shutdown", call_shutdown },
-	{ "getsockname", call_getsockname },
-	{ "getpeername", call_getpeername },
-	{ "send", call_send },
-	{ "sendto", call_sendto },
-	{ "sendmsg", call_sendmsg },
-	{ "recv", call_recv },
-	{ "recvfrom", call_recvfrom },
-	{ "recvmsg", call_recvmsg },
-	{ "setsockopt", call_setsockopt },
-	{ "getsockopt", call_getsockopt },
-	{ "ioctl", call_ioctl },
-};
-
-KUNIT_ARRAY_PARAM_DESC(call, call_params, name);
+KUNIT_ARRAY_PARAM_DESC(call, kt_calls, name);
 
 static void null_handle_is_no_socket(struct kunit *test)
 {
-	const struct call_param *param = test->param_value;
+	const struct kt_call *param = test->param_value;
 
 	KUNIT_EXPECT_EQ(test, param->call(NULL), -ENOTSOCK);
 }
 
 static void closed_handle_that_is_held_is_no_socket(struct kunit *test)
 {
-	const struct call_param *param = test->param_value;
+	const struct kt_call *param = test->param_value;
 	ksocket_t s = kt_socket(test, AF_INET, SOCK_STREAM);
 
 	KUNIT_ASSERT_EQ(test, ksock_close(s), 0);
@@ -232,7 +112,7 @@ static void set_owner_key(ksocket_t s)
 
 static void call_without_namespace_says_so(struct kunit *test)
 {
-	const struct call_param *param = test->param_value;
+	const struct kt_call *param = test->param_value;
 	ksocket_t s = kt_socket(test, AF_INET, SOCK_STREAM);
 
 	set_net_key(s);

@@ -22,6 +22,10 @@
  * event_conn.c	connected, newconn, disconnected
  * event_data.c	recv, xmit, exception
  * replay.c	what registration tells of the time before it
+ * callbacks.c	registered and not, one at a time, ended from within
+ * misuse.c	what a direct callback must not do, and what it may
+ * hook.c	whose the sk_* hooks are
+ * nest.c	locks of sockets on different levels
  * stats.c	the rows of /proc/net/ksocket
  * close.c	closing below blocked callers, and by a reset
  * signal.c	signals to blocked callers, and the other flags
@@ -33,6 +37,7 @@
  * fixture.c	sockets that end with their test
  * thread.c	callers that block, and end with their test
  * pair.c	connected sockets of a family
+ * call.c	every call on a handle
  * recorder.c	what callbacks were told
  */
 #include <linux/module.h>
