@@ -1,0 +1,323 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The events of a family that ksocket.ko knows by KSOCK_QUERY only
+ */
+#include <linux/skbuff.h>
+
+#include "fake.h"
+#include "recorder.h"
+
+/* What the family says has happened */
+enum hook { DATA_READY, WRITE_SPACE, STATE_CHANGE, ERROR_REPORT };
+
+/**
+ * struct query_param - a state of a socket, and what its hook makes of it
+ * @name: the rule that it shows
+ * @type: of the socket
+ * @passive: it has not called ksock_connect()
+ * @fell_short: its last send has fallen short
+ * @hook: which
+ * @query: the state
+ * @n: callbacks that come
+ * @events: which, in this order
+ */
+struct query_param {
+	const char *name;
+	int type;
+	bool passive;
+	bool fell_short;
+	enum hook hook;
+	struct ksock_query query;
+	unsigned int n;
+	struct kt_event events[4];
+};
+
+static const struct query_param query_params[] = {
+	{ "nothing", SOCK_STREAM, .hook = STATE_CHANGE },
+	{ "connected", SOCK_STREAM, .hook = STATE_CHANGE,
+	  .query = { .connected = true }, .n = 1, { { KT_CONNECTED } } },
+	{ "connected and at its end", SOCK_STREAM, .hook = STATE_CHANGE,
+	  .query = { .connected = true, .eof = true, .write_over = true,
+		     .over = true },
+	  .n = 4, { { KT_CONNECTED }, { KT_RECV }, { KT_XMIT },
+		    { KT_DISCONNECTED } } },
+	{ "refused", SOCK_STREAM, .hook = STATE_CHANGE,
+	  .query = { .write_over = true, .over = true,
+		     .reason = ECONNREFUSED },
+	  .n = 1, { { KT_DISCONNECTED, ECONNREFUSED } } },
+	{ "gone for an unknown reason", SOCK_STREAM, .hook = ERROR_REPORT,
+	  .query = { .over = true, .reason = -1 },
+	  .n = 1, { { KT_DISCONNECTED, -1 } } },
+	{ "over, but never begun", SOCK_STREAM, .passive = true,
+	  .hook = STATE_CHANGE, .query = { .over = true } },
+	{ "data", SOCK_STREAM, .hook = DATA_READY,
+	  .query = { .readable = 5, .position = 5 },
+	  .n = 1, { { KT_RECV, 5 } } },
+	{ "data_ready without data", SOCK_STREAM, .hook = DATA_READY },
+	{ "data with the end", SOCK_STREAM, .hook = DATA_READY,
+	  .query = { .readable = 5, .position = 5, .eof = true },
+	  .n = 2, { { KT_RECV, 5 }, { KT_RECV, 0 } } },
+	{ "half close", SOCK_STREAM, .hook = STATE_CHANGE,
+	  .query = { .eof = true }, .n = 1, { { KT_RECV, 0 } } },
+	{ "message", SOCK_DGRAM, .passive = true, .hook = DATA_READY,
+	  .query = { .readable = 7 }, .n = 1, { { KT_RECV, 7 } } },
+	{ "zero-length message", SOCK_DGRAM, .passive = true,
+	  .hook = DATA_READY, .query = { .readable = -1 },
+	  .n = 1, { { KT_RECV, -1 } } },
+	{ "error instead of a message", SOCK_DGRAM, .passive = true,
+	  .hook = ERROR_REPORT, .query = { .readable = -1 },
+	  .n = 1, { { KT_RECV, -1 } } },
+	{ "room after a send fell short", SOCK_STREAM, .fell_short = true,
+	  .hook = WRITE_SPACE, .query = { .room = true },
+	  .n = 1, { { KT_XMIT, KT_SOME } } },
+	{ "room for a message", SOCK_DGRAM, .fell_short = true,
+	  .hook = WRITE_SPACE, .query = { .room = true },
+	  .n = 1, { { KT_XMIT, KT_SOME } } },
+	{ "room with much unsent", SOCK_STREAM, .fell_short = true,
+	  .hook = WRITE_SPACE,
+	  .query = { .room = true, .unsent = 1ULL << 40 },
+	  .n = 1, { { KT_XMIT, KT_SOME } } },
+	{ "room that nobody waits for", SOCK_STREAM, .hook = WRITE_SPACE,
+	  .query = { .room = true } },
+	{ "less room than the family wants", SOCK_STREAM, .fell_short = true,
+	  .hook = WRITE_SPACE },
+	{ "sending is over", SOCK_STREAM, .hook = STATE_CHANGE,
+	  .query = { .write_over = true }, .n = 1, { { KT_XMIT, 0 } } },
+	{ "urgent mark before its byte", SOCK_STREAM, .hook = DATA_READY,
+	  .query = { .urgent = true, .urg_seq = 3, .position = 3 },
+	  .n = 1, { { KT_EXCEPTION, KSOCK_EXC_URG } } },
+	{ "urgent mark with data", SOCK_STREAM, .hook = DATA_READY,
+	  .query = { .urgent = true, .urg_seq = 3, .readable = 3,
+		     .position = 4 },
+	  .n = 2, { { KT_EXCEPTION, KSOCK_EXC_URG }, { KT_RECV, 3 } } },
+};
+
+KUNIT_ARRAY_PARAM_DESC(query, query_params, name);
+
+static void connect(struct kunit *test, ksocket_t s)
+{
+	const struct sockaddr_storage addr = { .ss_family = KT_FAKE };
+	int err;
+
+	kt_set_nonblock(test, s);
+	err = ksock_connect(s, (struct sockaddr *)&addr, sizeof(addr));
+	KUNIT_ASSERT_EQ(test, err, -EINPROGRESS);
+}
+
+static void call_hook(ksocket_t s, enum hook hook)
+{
+	struct sock *sk = s->sock->sk;
+
+	switch (hook) {
+	case DATA_READY:
+		sk->sk_data_ready(sk);
+		break;
+	case WRITE_SPACE:
+		sk->sk_write_space(sk);
+		break;
+	case STATE_CHANGE:
+		sk->sk_state_change(sk);
+		break;
+	case ERROR_REPORT:
+		sk->sk_error_report(sk);
+		break;
+	}
+}
+
+static void expect_events(struct kunit *test, struct kt_recorder *rec,
+			  const struct query_param *param)
+{
+	unsigned int i;
+
+	for (i = 0; i < param->n; i++)
+		kt_expect_event(test, rec, param->events[i].what,
+				param->events[i].value);
+	kt_expect_no_more(test, rec);
+}
+
+static void answer_makes_events(struct kunit *test, unsigned int flags)
+{
+	const struct query_param *param = test->param_value;
+	ksocket_t s = kt_socket(test, KT_FAKE, param->type);
+	struct kt_recorder *rec = kt_record(test, s, flags);
+
+	if (!param->passive)
+		connect(test, s);
+	if (param->fell_short)
+		set_bit(SOCK_NOSPACE, &s->sock->flags);
+	kt_expect_no_more(test, rec);
+	kt_fake(s)->query = param->query;
+	call_hook(s, param->hook);
+	expect_events(test, rec, param);
+}
+
+static void answer_makes_direct_events(struct kunit *test)
+{
+	answer_makes_events(test, 0);
+}
+
+static void answer_makes_deferred_events(struct kunit *test)
+{
+	answer_makes_events(test, KSOCK_CB_DEFERRED);
+}
+
+/* What is told at registration, as if it had happened then */
+static void answer_is_replayed(struct kunit *test)
+{
+	const struct query_param *param = test->param_value;
+	ksocket_t s = kt_socket(test, KT_FAKE, param->type);
+
+	if (param->hook == WRITE_SPACE)
+		kunit_skip(test, "room is told when it comes only");
+	if (!param->passive)
+		connect(test, s);
+	kt_fake(s)->query = param->query;
+	expect_events(test, kt_record(test, s, 0), param);
+}
+
+static const struct kt_mode modes[] = {
+	{ KT_FAKE, 0, "direct" },
+	{ KT_FAKE, KSOCK_CB_DEFERRED, "deferred" },
+};
+
+KUNIT_ARRAY_PARAM(mode, modes, kt_describe_mode);
+
+static void stream_is_told_as_it_moves(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct ksock_query *query = &kt_fake(s)->query;
+	struct kt_recorder *rec;
+
+	rec = kt_record(test, s, kt_mode_flags(test));
+	query->readable = 5;
+	query->position = U32_MAX;
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_RECV, 5);
+	call_hook(s, DATA_READY);
+	query->readable = 2;
+	call_hook(s, DATA_READY);
+	kt_expect_no_more(test, rec);
+	query->readable = 3;
+	query->position = 0;
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_RECV, 3);
+	kt_expect_no_more(test, rec);
+}
+
+static void each_urgent_mark_is_told(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct ksock_query *query = &kt_fake(s)->query;
+	struct kt_recorder *rec;
+
+	rec = kt_record(test, s, kt_mode_flags(test));
+	query->urgent = true;
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_EXCEPTION, KSOCK_EXC_URG);
+	call_hook(s, DATA_READY);
+	kt_expect_no_more(test, rec);
+	query->urg_seq = 1;
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_EXCEPTION, KSOCK_EXC_URG);
+	kt_expect_no_more(test, rec);
+}
+
+static void listener_tells_of_connections(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct kt_recorder *rec;
+
+	rec = kt_record(test, s, kt_mode_flags(test));
+	KUNIT_ASSERT_EQ(test, ksock_listen(s, 1), 0);
+	kt_fake(s)->query.readable = 5;
+	call_hook(s, DATA_READY);
+	kt_expect_no_more(test, rec);
+	sk_acceptq_added(s->sock->sk);
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_NEWCONN, 0);
+	kt_expect_no_more(test, rec);
+}
+
+static void error_queue_is_told(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_DGRAM);
+	struct sk_buff *skb = alloc_skb(1, GFP_KERNEL);
+	struct kt_recorder *rec;
+
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	skb_queue_tail(&s->sock->sk->sk_error_queue, skb);
+	rec = kt_record(test, s, kt_mode_flags(test));
+	kt_expect_event(test, rec, KT_EXCEPTION, KSOCK_EXC_ERRQUEUE);
+	call_hook(s, ERROR_REPORT);
+	kt_expect_event(test, rec, KT_EXCEPTION, KSOCK_EXC_ERRQUEUE);
+	kt_expect_no_more(test, rec);
+}
+
+/* A callback must have interrupts enabled, so another context runs it. */
+static void hook_is_called_without_interrupts(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct kt_recorder *rec;
+	unsigned long flags;
+
+	rec = kt_record(test, s, kt_mode_flags(test));
+	kt_fake(s)->query.readable = 5;
+	kt_fake(s)->query.position = 5;
+	local_irq_save(flags);
+	call_hook(s, DATA_READY);
+	local_irq_restore(flags);
+	kt_expect_event(test, rec, KT_RECV, 5);
+	kt_expect_no_more(test, rec);
+}
+
+/* Then its state is what a sock of any family shows. */
+static void family_need_not_answer(struct kunit *test)
+{
+	struct kt_recorder *rec;
+	ksocket_t s;
+
+	kt_fake_answers = false;
+	s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	rec = kt_record(test, s, kt_mode_flags(test));
+	kt_fake_answers = true;
+	/* Something may wait: only a receive would tell. */
+	kt_expect_event(test, rec, KT_RECV, -1);
+	connect(test, s);
+	WRITE_ONCE(s->sock->sk->sk_state, TCP_ESTABLISHED);
+	call_hook(s, STATE_CHANGE);
+	kt_expect_event(test, rec, KT_CONNECTED, 0);
+	call_hook(s, DATA_READY);
+	kt_expect_event(test, rec, KT_RECV, -1);
+	WRITE_ONCE(s->sock->sk->sk_err, ETIMEDOUT);
+	WRITE_ONCE(s->sock->sk->sk_shutdown, SHUTDOWN_MASK);
+	WRITE_ONCE(s->sock->sk->sk_state, TCP_CLOSE);
+	call_hook(s, ERROR_REPORT);
+	kt_expect_event(test, rec, KT_RECV, 0);
+	kt_expect_event(test, rec, KT_XMIT, 0);
+	kt_expect_event(test, rec, KT_DISCONNECTED, ETIMEDOUT);
+	kt_expect_no_more(test, rec);
+}
+
+static struct kunit_case query_cases[] = {
+	KUNIT_CASE_PARAM(answer_makes_direct_events, query_gen_params),
+	KUNIT_CASE_PARAM(answer_makes_deferred_events, query_gen_params),
+	KUNIT_CASE_PARAM(answer_is_replayed, query_gen_params),
+	KUNIT_CASE_PARAM(stream_is_told_as_it_moves, mode_gen_params),
+	KUNIT_CASE_PARAM(each_urgent_mark_is_told, mode_gen_params),
+	KUNIT_CASE_PARAM(listener_tells_of_connections, mode_gen_params),
+	KUNIT_CASE_PARAM(error_queue_is_told, mode_gen_params),
+	KUNIT_CASE_PARAM(hook_is_called_without_interrupts, mode_gen_params),
+	KUNIT_CASE_PARAM(family_need_not_answer, mode_gen_params),
+	{}
+};
+
+static struct kunit_suite query_suite = {
+	.name = "ksocket_query",
+	.suite_init = kt_fake_register,
+	.suite_exit = kt_fake_unregister,
+	.init = kt_init,
+	.exit = kt_exit,
+	.test_cases = query_cases,
+};
+
+kunit_test_suite(query_suite);
