@@ -2,10 +2,12 @@
 /*
  * The rows of /proc/net/ksocket
  */
+#include <linux/iopoll.h>
+#include <linux/sched/clock.h>
 #include <linux/seq_file.h>
 #include <linux/seq_file_net.h>
 
-#include "pair.h"
+#include "recorder.h"
 
 #define ROOM	1024
 
@@ -83,6 +85,18 @@ static void head_names_the_columns(struct kunit *test)
 	split(test, show(test, &init_net, &ksock_list), words);
 	for (i = 0; i < WORDS; i++)
 		KUNIT_EXPECT_STREQ(test, words[i], names[i]);
+}
+
+/* The number in a column */
+static unsigned int number(struct kunit *test, ksocket_t s, unsigned int column)
+{
+	const char *words[WORDS] = {};
+	unsigned int n = 0;
+
+	split(test, row(test, s), words);
+	KUNIT_ASSERT_NOT_NULL(test, words[column]);
+	KUNIT_EXPECT_EQ(test, kstrtouint(words[column], 10, &n), 0);
+	return n;
 }
 
 struct row_param {
@@ -170,6 +184,88 @@ static void listener_tells_its_backlog(struct kunit *test)
 	expect_word(test, listener, COL_TX_QUEUE, "7");
 }
 
+static void row_counts_the_callbacks(struct kunit *test)
+{
+	struct kt_recorder *rec;
+	struct kt_pair pair;
+	u8 bytes[4] = {};
+
+	kt_pair(test, kt_domain(test), SOCK_STREAM, &pair);
+	expect_word(test, pair.server, COL_CALLBACKS, "0");
+	rec = kt_record(test, pair.server, 0);
+	expect_word(test, pair.server, COL_CALLBACKS, "0");
+	KUNIT_ASSERT_EQ(test, ksock_send(pair.client, bytes, 4, 0, NULL), 0);
+	kt_expect_event(test, rec, KT_RECV, 4);
+	KUNIT_ASSERT_EQ(test, ksock_shutdown(pair.client, SHUT_WR), 0);
+	kt_expect_event(test, rec, KT_RECV, 0);
+	kt_expect_no_more(test, rec);
+	expect_word(test, pair.server, COL_CALLBACKS, "2");
+	expect_word(test, pair.server, COL_COALESCED, "0");
+}
+
+/* Two that come while a third runs are told as one. */
+static void row_counts_what_was_told_together(struct kunit *test)
+{
+	const struct ksock_tuning tuning = { .nodelay = true };
+	struct kt_recorder *rec = kt_recorder(test, KSOCK_CB_DEFERRED);
+	struct kt_pair pair;
+	u8 bytes[12] = {};
+	unsigned int i;
+	u64 together;
+
+	kt_pair(test, kt_domain(test), SOCK_STREAM, &pair);
+	KUNIT_ASSERT_EQ(test, ksock_tune(pair.client, &tuning), 0);
+	rec->run = kt_run_gate;
+	KUNIT_ASSERT_EQ(test, kt_register(rec, pair.server), 0);
+	for (i = 0; i < 3; i++) {
+		KUNIT_ASSERT_EQ(test, ksock_send(pair.client, bytes, 4, 0,
+						 NULL), 0);
+		kt_wait_gate(test, rec);
+	}
+	KUNIT_EXPECT_EQ(test, read_poll_timeout(READ_ONCE, together, together,
+						1000, KT_BOUND_US, false,
+						pair.server->events->coalesced),
+			0);
+	complete(&rec->leave);
+	kt_expect_event(test, rec, KT_RECV, 4);
+	kt_expect_event(test, rec, KT_RECV, 12);
+	kt_expect_no_more(test, rec);
+	expect_word(test, pair.server, COL_CALLBACKS, "2");
+	expect_word(test, pair.server, COL_COALESCED, "1");
+}
+
+#define LONG_US	2000
+
+static void run_long(struct kt_recorder *rec, const struct kt_event *event)
+{
+	u64 end = local_clock() + LONG_US * NSEC_PER_USEC;
+
+	while (event->value && local_clock() < end)
+		cpu_relax();
+}
+
+static void row_tells_the_longest_callback(struct kunit *test)
+{
+	struct kt_recorder *rec = kt_recorder(test, 0);
+	struct kt_pair pair;
+	unsigned int longest;
+	u8 bytes[4] = {};
+
+	kt_pair(test, kt_domain(test), SOCK_STREAM, &pair);
+	rec->run = run_long;
+	KUNIT_ASSERT_EQ(test, kt_register(rec, pair.server), 0);
+	KUNIT_ASSERT_EQ(test, ksock_send(pair.client, bytes, 4, 0, NULL), 0);
+	kt_expect_event(test, rec, KT_RECV, 4);
+	kt_expect_no_more(test, rec);
+	longest = number(test, pair.server, COL_LONGEST);
+	KUNIT_EXPECT_GE(test, longest, LONG_US);
+	KUNIT_ASSERT_EQ(test, ksock_shutdown(pair.client, SHUT_WR), 0);
+	kt_expect_event(test, rec, KT_RECV, 0);
+	kt_expect_no_more(test, rec);
+	KUNIT_EXPECT_GE_MSG(test, number(test, pair.server, COL_LONGEST),
+			    longest, "a short one changes nothing");
+}
+
 struct path_param {
 	const char *name;
 	char path[32];
@@ -213,6 +309,9 @@ static struct kunit_case stats_cases[] = {
 	KUNIT_CASE_PARAM(row_tells_the_names, family_gen_params),
 	KUNIT_CASE_PARAM(row_counts_the_bytes, family_gen_params),
 	KUNIT_CASE_PARAM(listener_tells_its_backlog, family_gen_params),
+	KUNIT_CASE_PARAM(row_counts_the_callbacks, family_gen_params),
+	KUNIT_CASE_PARAM(row_counts_what_was_told_together, family_gen_params),
+	KUNIT_CASE_PARAM(row_tells_the_longest_callback, family_gen_params),
 	KUNIT_CASE_PARAM(unix_name_is_one_word, path_gen_params),
 	KUNIT_CASE(socket_of_another_namespace_is_not_shown),
 	{}
