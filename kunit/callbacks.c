@@ -249,6 +249,38 @@ static void close_waits_for_the_callback(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kt_count(rec), 1);
 }
 
+static int run_register(struct kt_thread *thread)
+{
+	return kt_register(thread->arg, thread->s);
+}
+
+/* Through the gate first, and late all the same: it must not begin any more. */
+static void registration_that_races_with_a_close_is_none(struct kunit *test)
+{
+	struct kt_recorder *rec = kt_recorder(test, kt_mode_flags(test));
+	struct kt_thread *thread, *closer;
+	struct kt_pair pair;
+	struct sock *sk;
+	int n, gone;
+
+	kt_pair(test, kt_mode_domain(test), SOCK_STREAM, &pair);
+	send(test, pair.client, 3);
+	sk = pair.server->sock->sk;
+	lock_sock(sk);
+	thread = kt_start(test, run_register, pair.server, rec, 0);
+	n = read_poll_timeout(atomic_read, n, n > 0, 1000, KT_BOUND_US, false,
+			      &pair.server->calls);
+	closer = kt_start(test, kt_run_close, pair.server, NULL, 0);
+	gone = read_poll_timeout(READ_ONCE, gone, gone, 1000, KT_BOUND_US,
+				 false, pair.server->gone);
+	release_sock(sk);
+	KUNIT_EXPECT_EQ(test, n, 0);
+	KUNIT_EXPECT_EQ(test, gone, 0);
+	KUNIT_EXPECT_NE(test, kt_join(test, thread), 0);
+	KUNIT_EXPECT_EQ(test, kt_join(test, closer), 0);
+	KUNIT_EXPECT_EQ(test, kt_count(rec), 0);
+}
+
 static struct kunit_case callbacks_cases[] = {
 	KUNIT_CASE_PARAM(ended_callbacks_stay_silent, mode_gen_params),
 	KUNIT_CASE_PARAM(later_registration_takes_over, mode_gen_params),
@@ -264,6 +296,8 @@ static struct kunit_case callbacks_cases[] = {
 			 family_gen_params),
 	KUNIT_CASE_PARAM(deferred_callback_makes_calls, family_gen_params),
 	KUNIT_CASE_PARAM(close_waits_for_the_callback, family_gen_params),
+	KUNIT_CASE_PARAM(registration_that_races_with_a_close_is_none,
+			 mode_gen_params),
 	{}
 };
 

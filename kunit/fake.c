@@ -31,6 +31,7 @@ static int kt_fake_release(struct socket *sock)
 static int kt_fake_connect(struct socket *sock, struct sockaddr *addr, int len,
 			   int flags)
 {
+	WRITE_ONCE(sock->sk->sk_state, TCP_SYN_SENT);
 	return -EINPROGRESS;
 }
 

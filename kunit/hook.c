@@ -2,9 +2,12 @@
 /*
  * The sk_* hooks: whose they are, before and after, and with children
  */
+#include <net/inet_connection_sock.h>
+
 #include "recorder.h"
 
 KUNIT_ARRAY_PARAM(mode, kt_modes, kt_describe_mode);
+KUNIT_ARRAY_PARAM(inet, kt_inet_modes, kt_describe_mode);
 
 static u8 bytes[8];
 
@@ -157,6 +160,28 @@ static void child_of_a_listener_that_hears_no_more(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, ksock_recv(child, bytes, 3, 0, NULL), 0);
 }
 
+/* It may come to another listener than ours, and outlive ksocket.ko there. */
+static void child_that_waits_has_its_own_hooks(struct kunit *test)
+{
+	struct kt_recorder *rec;
+	struct request_sock *req;
+	ksocket_t listener;
+	struct kt_addr addr;
+	struct sock *sk;
+
+	listener = kt_listen(test, kt_mode_domain(test), SOCK_STREAM, 2, &addr);
+	rec = kt_record(test, listener, kt_mode_flags(test));
+	dial(test, &addr);
+	kt_expect_event(test, rec, KT_NEWCONN, 0);
+	sk = listener->sock->sk;
+	lock_sock(sk);
+	req = READ_ONCE(inet_csk(sk)->icsk_accept_queue.rskq_accept_head);
+	if (req)
+		expect_ordinary(test, req->sk);
+	release_sock(sk);
+	KUNIT_EXPECT_NOT_NULL(test, req);
+}
+
 /* Its hooks run, though nobody is behind them yet. */
 static void child_that_waits_takes_data(struct kunit *test)
 {
@@ -206,6 +231,7 @@ static struct kunit_case hook_cases[] = {
 			 mode_gen_params),
 	KUNIT_CASE_PARAM(child_of_a_listener_that_hears_no_more,
 			 mode_gen_params),
+	KUNIT_CASE_PARAM(child_that_waits_has_its_own_hooks, inet_gen_params),
 	KUNIT_CASE_PARAM(child_that_waits_takes_data, mode_gen_params),
 	KUNIT_CASE_PARAM(child_that_is_never_accepted_is_reset,
 			 mode_gen_params),

@@ -203,11 +203,22 @@ static int tell(struct job *job)
 
 	if (!rec)
 		return -ENOENT;
-	if (job->call.op == KSOCKCTL_OPEN)
-		recorder_open(rec);
-	else
-		job->done = recorder_read(rec, job->call.a, job->data,
-					  job->call.data_len);
+	job->done = recorder_read(rec, job->call.a, job->data,
+				  job->call.data_len);
+	return 0;
+}
+
+/* Callbacks of every registration: an earlier one may still run. */
+static int open_gates(struct job *job)
+{
+	struct recorder *rec;
+
+	mutex_lock(&job->control->lock);
+	list_for_each_entry(rec, &job->control->recorders, node) {
+		if (rec->handle == job->call.handle)
+			recorder_open(rec);
+	}
+	mutex_unlock(&job->control->lock);
 	return 0;
 }
 
@@ -246,8 +257,9 @@ static int events(struct job *job)
 	case KSOCKCTL_CALLBACKS_END:
 		return ksock_callbacks(job->s, NULL, NULL);
 	case KSOCKCTL_TOLD:
-	case KSOCKCTL_OPEN:
 		return tell(job);
+	case KSOCKCTL_OPEN:
+		return open_gates(job);
 	case KSOCKCTL_WANT_XMIT:
 		return ksock_want_xmit(job->s);
 	default:

@@ -36,6 +36,8 @@ int ksock_listen(ksocket_t s, int backlog)
 	if ((unsigned int)backlog > somaxconn)
 		backlog = somaxconn;
 	err = ksock_errno(s, kernel_listen(s->sock, backlog));
+	if (!err)
+		ksock_events_listening(s);
 	ksock_leave(s, &call);
 	return err;
 }

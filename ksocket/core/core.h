@@ -43,6 +43,7 @@
  * @drained: completed by the last call that leaves after the gate was shut
  * @released: completed when @sock is no more
  * @active: it is connected, or about to be, or was
+ * @connecting: a call of ours is about to connect it
  * @known: and its consumer knows: ksock_connect() or ksock_accept() said so
  * @events: its callbacks, once there were any
  * @creator: the module that created it, or that it was left to
@@ -61,6 +62,7 @@ struct ksocket {
 	unsigned int		flags;
 	bool			nonblock;
 	bool			active;
+	bool			connecting;
 	bool			known;
 	refcount_t		refs;
 	atomic64_t		rx_bytes;

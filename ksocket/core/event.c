@@ -23,13 +23,27 @@ EXPORT_SYMBOL_IF_KUNIT(ksock_direct);
 
 static struct workqueue_struct *ksock_wq;
 
-/* What one teller was given: the callbacks as they were registered then */
+/*
+ * What one teller was given, the callbacks as they were registered then; and
+ * what it left untold, as they no longer are
+ */
 struct ksock_telling {
 	struct ksock_batch	batch;
+	u32			left;
 	ksock_callbacks_t	cb;
 	void			*arg;
 	unsigned int		generation;
 };
+
+/* Room that was found, and then not told, is told by the next chance. */
+static void ksock_owe(struct ksock_events *ev)
+{
+	lockdep_assert_held(&ev->lock);
+	if (ev->pending.events & BIT(KSOCK_EV_XMIT))
+		return;
+	ev->pending.events |= BIT(KSOCK_EV_XMIT);
+	ev->pending.space = 1;
+}
 
 static bool ksock_is_deferred(const struct ksock_events *ev)
 {
@@ -40,8 +54,16 @@ static bool ksock_is_deferred(const struct ksock_events *ev)
 static bool ksock_take(struct ksock_events *ev, struct ksock_telling *t)
 {
 	lockdep_assert_held(&ev->lock);
+	if (t->left & BIT(KSOCK_EV_XMIT)) {
+		if (ev->on)
+			ksock_owe(ev);
+		else
+			ev->owed = true;
+	}
+	t->left = 0;
 	if (!ev->on || !ev->pending.events) {
 		ev->busy = false;
+		ev->telling_for = NULL;
 		WRITE_ONCE(ev->teller, NULL);
 		wake_up_all(&ev->idle);
 		return false;
@@ -103,8 +125,10 @@ static void ksock_tell(struct ksock_events *ev, struct ksock_telling *t)
 	for (event = 0; event < KSOCK_EVENTS; event++) {
 		if (!(t->batch.events & BIT(event)))
 			continue;
-		if (READ_ONCE(ev->generation) != t->generation)
+		if (READ_ONCE(ev->generation) != t->generation) {
+			t->left = t->batch.events & ~(BIT(event) - 1);
 			return;
+		}
 		begin = end;
 		trace_ksock_event(ev->s, event, &t->batch);
 		ksock_call(ev->s, event, t);
@@ -128,6 +152,21 @@ static void ksock_tell_direct(struct ksock_events *ev, struct ksock_telling *t)
 	local_bh_enable();
 }
 
+/* TCP's FIN is counted and noted in two steps, below its lock. */
+static ssize_t ksock_readable_now(const struct ksock_events *ev,
+				  struct sock *sk)
+{
+	bool lock = sk_is_tcp(sk);
+	ssize_t readable;
+
+	if (lock)
+		lock_sock(sk);
+	readable = ksock_look_readable(ev, sk);
+	if (lock)
+		release_sock(sk);
+	return readable;
+}
+
 /* Levels as they are now, not as they were when the worker was queued. */
 static void ksock_refresh(struct ksock_events *ev, struct ksock_telling *t)
 {
@@ -136,7 +175,7 @@ static void ksock_refresh(struct ksock_events *ev, struct ksock_telling *t)
 
 	if (!(batch->events & BIT(KSOCK_EV_RECV)) || ksock_enter(ev->s, &call))
 		return;
-	batch->readable = ksock_look_readable(ev, ev->s->sock->sk);
+	batch->readable = ksock_readable_now(ev, ev->s->sock->sk);
 	if (!batch->readable)
 		batch->events &= ~BIT(KSOCK_EV_RECV);
 	ksock_leave(ev->s, &call);
@@ -156,7 +195,7 @@ static void ksock_tell_deferred(struct ksock_events *ev,
 static void ksock_work(struct work_struct *work)
 {
 	struct ksock_events *ev = container_of(work, struct ksock_events, work);
-	struct ksock_telling t;
+	struct ksock_telling t = { .left = 0 };
 
 	spin_lock_irq(&ev->lock);
 	WRITE_ONCE(ev->teller, current);
@@ -189,8 +228,8 @@ static void ksock_queue(struct ksock_events *ev)
  */
 static void ksock_run(struct ksock_events *ev)
 {
+	struct ksock_telling t = { .left = 0 };
 	unsigned int round = 0;
-	struct ksock_telling t;
 	unsigned long flags;
 
 	spin_lock_irqsave(&ev->lock, flags);
@@ -281,6 +320,7 @@ static void ksock_mute(struct ksock_events *ev)
 	spin_lock_irq(&ev->lock);
 	WRITE_ONCE(ev->on, false);
 	WRITE_ONCE(ev->generation, ev->generation + 1);
+	ev->owed |= ev->pending.events & BIT(KSOCK_EV_XMIT);
 	ev->pending.events = 0;
 	/* Work that has not begun may wait for others that wait for us. */
 	cancelled = ev->busy && cancel_work(&ev->work);
@@ -353,7 +393,10 @@ static struct ksock_events *ksock_events_get(struct ksocket *s)
 	return other;
 }
 
-/* End the registration that there is. */
+/*
+ * End the registration that there is; also on a handle that has lost its
+ * network namespace, whose last callback may still be to come.
+ */
 static int ksock_callbacks_end(struct ksocket *s)
 {
 	struct ksock_events *ev;
@@ -361,7 +404,7 @@ static int ksock_callbacks_end(struct ksocket *s)
 	int err;
 
 	err = ksock_enter(s, &call);
-	if (err)
+	if (err && err != -ENETDOWN)
 		return err;
 	ev = ksock_events(s);
 	if (ev) {
@@ -370,33 +413,52 @@ static int ksock_callbacks_end(struct ksocket *s)
 	}
 	/* Not below the gate: the callback may be about to shut it. */
 	ksock_hold(s);
-	ksock_leave(s, &call);
+	if (!err)
+		ksock_leave(s, &call);
 	ksock_events_wait(s);
 	ksock_rele(s);
-	return 0;
+	return err;
 }
 
-/* Return: false when another has registered since ours was ended. */
-static bool ksock_events_set(struct ksock_events *ev,
-			     const ksock_callbacks_t *cb, void *arg,
-			     struct module *owner)
+static void ksock_events_begin(struct ksock_events *ev,
+			       const ksock_callbacks_t *cb, void *arg,
+			       struct module *owner)
 {
-	bool free;
+	bool connected = ev->told.connected || READ_ONCE(ev->s->known);
+
+	lockdep_assert_held(&ev->lock);
+	ev->cb = *cb;
+	ev->arg = arg;
+	ev->owner = owner;
+	memset(&ev->told, 0, sizeof(ev->told));
+	ev->told.connected = connected;
+	if (ev->owed)
+		ksock_owe(ev);
+	ev->owed = false;
+	WRITE_ONCE(ev->on, true);
+}
+
+/*
+ * Whoever ends the socket stores its errno first, and mutes us then: so either
+ * the errno is seen here, or the registration there.
+ *
+ * Return: 0, -EAGAIN when another has registered since ours was ended, -ENOTSOCK
+ * or -ENETDOWN.
+ */
+static int ksock_events_set(struct ksock_events *ev,
+			    const ksock_callbacks_t *cb, void *arg,
+			    struct module *owner)
+{
+	int err;
 
 	spin_lock_irq(&ev->lock);
-	free = !ev->on && (!ev->busy || ev->teller == current);
-	if (free) {
-		bool connected = ev->told.connected || READ_ONCE(ev->s->known);
-
-		ev->cb = *cb;
-		ev->arg = arg;
-		ev->owner = owner;
-		memset(&ev->told, 0, sizeof(ev->told));
-		ev->told.connected = connected;
-		WRITE_ONCE(ev->on, true);
-	}
+	err = READ_ONCE(ev->s->gone);
+	if (!err && (ev->on || (ev->busy && ev->teller != current)))
+		err = -EAGAIN;
+	if (!err)
+		ksock_events_begin(ev, cb, arg, owner);
 	spin_unlock_irq(&ev->lock);
-	return free;
+	return err;
 }
 
 static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
@@ -414,8 +476,9 @@ static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
 	release_sock(sk);
 	if (err)
 		return err;
-	if (!ksock_events_set(ev, cb, arg, owner))
-		return -EAGAIN;
+	err = ksock_events_set(ev, cb, arg, owner);
+	if (err)
+		return err;
 	ksock_update_owner(ev);
 	ksock_look_now(ev, sk, KSOCK_REPLAY);
 	return 0;
@@ -521,6 +584,16 @@ int ksock_refuse_direct(void)
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_refuse_direct);
 
+/* Nothing of what was told, or is to be, is about the socket as it now is. */
+static void ksock_events_renew(struct ksock_events *ev)
+{
+	spin_lock_irq(&ev->lock);
+	memset(&ev->told, 0, sizeof(ev->told));
+	ev->pending.events = 0;
+	ev->owed = false;
+	spin_unlock_irq(&ev->lock);
+}
+
 /*
  * A connect begins, which may be another than the one that was told. A TCP sock
  * that has been closed, or was never connected, starts anew.
@@ -533,14 +606,16 @@ void ksock_events_connecting(struct ksocket *s)
 
 	if (message || READ_ONCE(sk->sk_state) == TCP_CLOSE) {
 		WRITE_ONCE(s->known, false);
-		if (ev) {
+		if (ev && message) {
 			spin_lock_irq(&ev->lock);
 			ev->told.connected = false;
-			if (!message)
-				memset(&ev->told, 0, sizeof(ev->told));
 			spin_unlock_irq(&ev->lock);
+		} else if (ev) {
+			ksock_events_renew(ev);
 		}
 	}
+	/* Until the family has begun, it looks as if it were over. */
+	WRITE_ONCE(s->connecting, true);
 	WRITE_ONCE(s->active, true);
 }
 
@@ -550,6 +625,7 @@ void ksock_events_connecting(struct ksocket *s)
  */
 void ksock_events_connected(struct ksocket *s, int err)
 {
+	WRITE_ONCE(s->connecting, false);
 	switch (err) {
 	case 0:
 		ksock_events_look(s, KSOCK_CONNECT);
@@ -560,12 +636,27 @@ void ksock_events_connected(struct ksocket *s, int err)
 	case -EAGAIN:
 	case -EINTR:
 	case -EISCONN:
+		ksock_events_look(s, KSOCK_STATE);
 		break;
 	default:
 		if (READ_ONCE(s->sock->sk->sk_state) == TCP_CLOSE)
 			WRITE_ONCE(s->active, false);
 		break;
 	}
+}
+
+/*
+ * A socket that listens has no end; one that failed to connect, and listens
+ * now, was told of one. Connections may have come since.
+ */
+void ksock_events_listening(struct ksocket *s)
+{
+	struct ksock_events *ev = ksock_events(s);
+
+	if (!ev)
+		return;
+	ksock_events_renew(ev);
+	ksock_look_now(ev, s->sock->sk, KSOCK_REPLAY);
 }
 
 /* A connect to AF_UNSPEC is the end of the connection. */
@@ -586,18 +677,38 @@ void ksock_events_look(struct ksocket *s, unsigned int causes)
 }
 
 /*
- * An AF_UNIX socket whose peer's queue is full isn't marked as one that fell
- * short, and the peer may have read since. Without a peer nobody would say so.
+ * Whether somebody will say that there is room, once it was marked that a send
+ * fell short: not when the queue that is full is that of a peer for one message.
+ */
+static bool ksock_is_told_of_room(struct sock *sk)
+{
+	switch (sk->sk_family) {
+	case AF_UNIX:
+		return sk->sk_type == SOCK_STREAM ||
+		       READ_ONCE(unix_sk(sk)->peer);
+	case AF_NETLINK:
+		return false;
+	default:
+		return true;
+	}
+}
+
+/*
+ * Some families mark a socket as one that fell short after they looked, others
+ * (AF_VSOCK, or where an AF_UNIX peer's queue is full) do not: room that came
+ * in between would never be told. So mark it, and look again. TCP has its lock,
+ * and families that answer the query have their own ways.
  */
 void ksock_events_fell_short(struct ksocket *s)
 {
 	struct ksock_events *ev = ksock_events(s);
 	struct sock *sk = s->sock->sk;
 
-	if (!ev || sk->sk_family != AF_UNIX ||
-	    sk->sk_type == SOCK_STREAM || !READ_ONCE(unix_sk(sk)->peer))
+	if (!ev || ev->queries || sk_is_tcp(sk) || !ksock_is_told_of_room(sk))
 		return;
 	set_bit(SOCK_NOSPACE, &s->sock->flags);
+	/* Pairs with the one in ksock_hook_write_space(). */
+	smp_mb__after_atomic();
 	if (s->sock->ops->poll(ksock_file_to_poll(), s->sock, NULL) & EPOLLOUT &&
 	    test_and_clear_bit(SOCK_NOSPACE, &s->sock->flags))
 		ksock_happened(ev, sk, KSOCK_ROOM);

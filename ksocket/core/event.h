@@ -136,6 +136,7 @@ struct ksock_hooks {
  * @owner: the consumer
  * @told: what was, of what can be told once only
  * @pending: what is to be told next
+ * @owed: room was found, and nobody was left to be told
  * @work: tells
  * @idle: woken when @busy ends
  * @runs: callbacks run, by event
@@ -162,6 +163,7 @@ struct ksock_events {
 	struct module		*owner;
 	struct ksock_told	told;
 	struct ksock_batch	pending;
+	bool			owed;
 	struct work_struct	work;
 	wait_queue_head_t	idle;
 	u64			runs[KSOCK_EVENTS];
@@ -226,6 +228,7 @@ void ksock_happened(struct ksock_events *ev, struct sock *sk,
 void ksock_events_connecting(struct ksocket *s);
 void ksock_events_connected(struct ksocket *s, int err);
 void ksock_events_dissolved(struct ksocket *s);
+void ksock_events_listening(struct ksocket *s);
 void ksock_events_look(struct ksocket *s, unsigned int causes);
 void ksock_events_fell_short(struct ksocket *s);
 void ksock_events_mute(struct ksocket *s);

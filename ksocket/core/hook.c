@@ -67,7 +67,7 @@ static void ksock_hook_state_change(struct sock *sk)
 	ksock_saved(ev)->state_change(sk);
 	if (ev)
 		ksock_happened(ev, sk, KSOCK_STATE);
-	else
+	else if (sk_is_tcp(sk))
 		ksock_restore(&ksock_tcp_hooks, sk);
 	rcu_read_unlock();
 }
@@ -107,6 +107,8 @@ static void ksock_hook_write_space(struct sock *sk)
 
 	rcu_read_lock();
 	ev = ksock_events_of(sk);
+	/* The room, then the mark: see ksock_events_fell_short(). */
+	smp_mb();
 	/* Freed after a grace period only, if it is let go of just now. */
 	sock = READ_ONCE(sk->sk_socket);
 	fell_short = sock && test_bit(SOCK_NOSPACE, &sock->flags);
@@ -128,7 +130,8 @@ static int ksock_unix_woken(wait_queue_entry_t *wait, unsigned int mode,
 	struct sock *sk = wait->private;
 	struct socket *sock = READ_ONCE(sk->sk_socket);
 
-	if (key_to_poll(key) & EPOLLOUT && sock && ksock_has_room(sk) &&
+	/* A peer that goes wakes without a key: the next send says so. */
+	if ((!key || key_to_poll(key) & EPOLLOUT) && sock && ksock_has_room(sk) &&
 	    test_and_clear_bit(SOCK_NOSPACE, &sock->flags))
 		ksock_happened(ev, sk, KSOCK_ROOM);
 	return 0;

@@ -107,6 +107,7 @@ static int ksock_send_some(struct ksocket *s, struct msghdr *msg, size_t *sent)
 static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 			 size_t *sent)
 {
+	bool opens = flags & MSG_FASTOPEN && sk_is_tcp(s->sock->sk);
 	bool blocks = ksock_blocks(s, flags);
 	size_t size = msg_data_left(msg);
 	size_t done = 0;
@@ -119,18 +120,21 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 		return -EINVAL;
 	/* Whoever happens to be current must not be killed by a SIGPIPE. */
 	msg->msg_flags = flags | MSG_NOSIGNAL;
-	if (unlikely(flags & MSG_FASTOPEN))
-		WRITE_ONCE(s->active, true);
 	if (!blocks)
 		msg->msg_flags |= MSG_DONTWAIT;
+	if (unlikely(opens))
+		ksock_events_connecting(s);
 	if (sent)
 		err = ksock_send_some(s, msg, &done);
 	else
 		err = ksock_send_all(s, msg, &done);
+	/* That it stands is not said by the send, but by its event. */
+	if (unlikely(opens))
+		ksock_events_connected(s, err ? : -EINPROGRESS);
 	/* The connect within a fast open ran out of SO_SNDTIMEO. */
 	if (unlikely(err == -EINPROGRESS && blocks))
 		err = -EAGAIN;
-	if (unlikely(err == -EAGAIN))
+	if (unlikely(done < size && (!err || err == -EAGAIN)))
 		ksock_events_fell_short(s);
 	iov_iter_reexpand(&msg->msg_iter, size - done);
 	atomic64_add(done, &s->tx_bytes);

@@ -291,6 +291,20 @@ static bool ksock_has_connection(const struct sock *sk)
 	return READ_ONCE(sk->sk_ack_backlog);
 }
 
+/*
+ * A connect begins on a sock that looks closed; one that failed meanwhile is
+ * shut as well, or, outside of TCP, has its error.
+ */
+static bool ksock_may_be_over(const struct ksocket *s, const struct sock *sk)
+{
+	if (!READ_ONCE(s->active))
+		return false;
+	if (!READ_ONCE(s->connecting))
+		return true;
+	return sk_is_tcp(sk) ? READ_ONCE(sk->sk_shutdown) == SHUTDOWN_MASK :
+	       READ_ONCE(sk->sk_err) != 0;
+}
+
 /**
  * ksock_look() - look at a socket
  * @ev: its events
@@ -303,7 +317,7 @@ static bool ksock_has_connection(const struct sock *sk)
 void ksock_look(const struct ksock_events *ev, struct sock *sk,
 		unsigned int causes, struct ksock_seen *seen)
 {
-	bool active = READ_ONCE(ev->s->active);
+	bool active = ksock_may_be_over(ev->s, sk);
 
 	memset(seen, 0, sizeof(*seen));
 	if (causes & KSOCK_NET_DOWN) {
@@ -313,7 +327,9 @@ void ksock_look(const struct ksock_events *ev, struct sock *sk,
 	}
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN) {
 		seen->listening = true;
-		seen->waiting = causes & (KSOCK_ARRIVED | KSOCK_REPLAY) &&
+		/* SCTP says it by a change of state. */
+		seen->waiting = causes & (KSOCK_ARRIVED | KSOCK_STATE |
+					  KSOCK_REPLAY) &&
 				ksock_has_connection(sk);
 		return;
 	}
