@@ -2,23 +2,22 @@
 /*
  * relay: pass TCP streams on, to another address
  *
- * The one idea: back-pressure by blocking. Each direction has a thread and one
- * buffer: what one side does not take is not read from the other. The end of a
- * stream is passed on, and data still flows back; an error resets both sides.
+ * The one idea: back-pressure from events alone. While the sink doesn't take
+ * what is in a direction's buffer, nothing is received, until the sink's xmit.
+ * The end of a stream is passed on; an error resets both sides.
+ *
+ * The callbacks of a session's two sockets may run at once, and share it by a
+ * mutex. A close waits for the socket's callback, which may wait for the mutex:
+ * so it is made without. And whoever takes a session off the list makes both,
+ * since two callbacks that closed each other's socket would wait for ever.
  */
-#include <linux/inet.h>
-#include <linux/kthread.h>
 #include <linux/slab.h>
-#include <linux/tcp.h>
 
-#include <ksocket/ksocket.h>
+#include "listener.h"
 
-static char *address = "::";
-module_param(address, charp, 0444);
-MODULE_PARM_DESC(address, "where to listen, an IPv4 or IPv6 address");
 static char *port = "8081";
 module_param(port, charp, 0444);
-MODULE_PARM_DESC(port, "its port");
+MODULE_PARM_DESC(port, "where to listen");
 static char *target = "127.0.0.1";
 module_param(target, charp, 0444);
 MODULE_PARM_DESC(target, "where to connect to");
@@ -26,170 +25,193 @@ static char *target_port = "80";
 module_param(target_port, charp, 0444);
 MODULE_PARM_DESC(target_port, "its port");
 
-struct session {
-	struct list_head node;
-	struct kref users;	/* its threads */
-	ksocket_t end[2];	/* held; who accepted, who was connected to */
+struct pipe {
+	size_t begin, end;	/* what is in buf */
+	bool done;		/* the end of the stream was passed on */
+	char buf[SZ_16K];
 };
 
-static ksocket_t listener;
-static struct net *net;		/* kept alive by listener, or by any end[] */
+struct session {
+	struct list_head node;	/* see sessions_lock */
+	struct kref users;	/* the list, and who starts it */
+	struct mutex lock;	/* pipe */
+	bool connected;		/* till then nothing is moved */
+	ksocket_t end[2];	/* who was accepted, who is connected to */
+	struct pipe pipe[2];	/* what comes from each */
+};
+
+static struct net *net;		/* kept alive by listener */
 static struct sockaddr_storage to;
 static LIST_HEAD(sessions);
 static DEFINE_MUTEX(sessions_lock);
-static atomic_t started;	/* threads; one that has not left may add one */
-static DECLARE_COMPLETION(left);
-static DECLARE_COMPLETION(acceptor_left);
+static atomic_t alive;
 
-static void session_release(struct kref *users)
+static void session_free(struct kref *users)
 {
-	struct session *s = container_of(users, struct session, users);
-	int i;
-
-	mutex_lock(&sessions_lock);
-	list_del(&s->node);
-	mutex_unlock(&sessions_lock);
-	for (i = 0; i < 2; i++) {
-		ksock_close(s->end[i]);		/* -ENOTSOCK if it was */
-		ksock_rele(s->end[i]);
-	}
-	kfree(s);
+	kvfree(container_of(users, struct session, users));
+	if (atomic_dec_and_test(&alive))
+		wake_up_var(&alive);
 }
 
-/* Ends the session without grace; its threads notice. */
-static void session_reset(struct session *s)
+/* By whoever took it off the list */
+static void session_close(struct session *s, bool reset)
 {
-	struct linger hard = { .l_onoff = 1 };
+	const struct ksock_tuning hard = { .reset_on_close = reset };
 	int i;
 
 	for (i = 0; i < 2; i++) {
-		ksock_setsockopt(s->end[i], SOL_SOCKET, SO_LINGER, &hard, sizeof(hard));
+		ksock_tune(s->end[i], &hard);
 		ksock_close(s->end[i]);
 	}
+	kref_put(&s->users, session_free);
 }
 
-/* One direction, to its end: the last thing that a thread does. */
-static void __noreturn pump(struct session *s, int from)
+/* That one, or any: NULL when it is off the list already, or there is none. */
+static struct session *session_take(struct session *s)
 {
-	ksocket_t source = s->end[from], sink = s->end[!from];
-	void *buf = kmalloc(SZ_16K, GFP_KERNEL);
-	int err = buf ? 0 : -ENOMEM;
-	size_t n = 1;
+	mutex_lock(&sessions_lock);
+	s = s ?: list_first_entry_or_null(&sessions, struct session, node);
+	if (s && list_empty(&s->node))
+		s = NULL;
+	if (s)
+		list_del_init(&s->node);
+	mutex_unlock(&sessions_lock);
+	return s;
+}
 
-	while (!err && n) {
-		err = ksock_recv(source, buf, SZ_16K, 0, &n);
-		if (!err && n)
-			err = ksock_send(sink, buf, n, 0, NULL);
+static void session_end(struct session *s, bool reset)
+{
+	if (session_take(s))
+		session_close(s, reset);
+}
+
+/* Returns 1, 0 when there has to be an event first, or an errno. */
+static int move(struct session *s, int from)
+{
+	struct pipe *p = &s->pipe[from];
+	size_t n;
+	int err;
+
+	if (p->done || !READ_ONCE(s->connected))
+		return 0;
+	if (p->begin < p->end) {
+		err = ksock_send(s->end[!from], p->buf + p->begin, p->end - p->begin,
+				 MSG_DONTWAIT, &n);
+		p->begin += n;
+	} else {
+		err = ksock_recv(s->end[from], p->buf, sizeof(p->buf), MSG_DONTWAIT, &n);
+		p->begin = 0;
+		p->end = n;
+		if (!err && !n) {
+			err = ksock_shutdown(s->end[!from], SHUT_WR);
+			p->done = !err;
+		}
 	}
-	kfree(buf);
-	if (err || ksock_shutdown(sink, SHUT_WR))
-		session_reset(s);
-	kref_put(&s->users, session_release);
-	kthread_complete_and_exit(&left, 0);
+	return err == -EAGAIN ? 0 : err ?: 1;
 }
 
-/* Counts before it starts, so that the unload can't count too few. */
-static int start(int (*thread)(void *), struct session *s)
+/* In turns, so that neither direction keeps the other one waiting. */
+static void session_run(struct session *s)
 {
-	struct task_struct *task;
+	int forth, back;
+	bool done;
 
-	atomic_inc(&started);
-	kref_get(&s->users);
-	task = kthread_run(thread, s, "relay");
-	if (IS_ERR(task)) {
-		kref_put(&s->users, session_release);
-		complete(&left);
-	}
-	return PTR_ERR_OR_ZERO(task);
+	mutex_lock(&s->lock);
+	do {
+		forth = move(s, 0);
+		back = move(s, 1);
+	} while (forth >= 0 && back >= 0 && forth + back);
+	done = s->pipe[0].done && s->pipe[1].done;
+	mutex_unlock(&s->lock);
+	if (forth < 0 || back < 0 || done)
+		session_end(s, !done);
 }
 
-static int back_thread(void *arg)
-{
-	pump(arg, 1);
-}
-
-static int forth_thread(void *arg)
+static void end_connected(ksocket_t end, void *arg)
 {
 	struct session *s = arg;
 
-	if (ksock_connect(s->end[1], (struct sockaddr *)&to, sizeof(to)) ||
-	    start(back_thread, s))
-		session_reset(s);
-	pump(s, 0);
+	WRITE_ONCE(s->connected, true);
+	session_run(s);
 }
 
-static void session_start(ksocket_t from)
+/* When both sides have ended it (0), recv has told so. */
+static void end_disconnected(ksocket_t end, void *arg, int reason)
 {
-	struct session *s = kzalloc(sizeof(*s), GFP_KERNEL);
-	int i, on = 1;
+	if (reason)
+		session_end(arg, true);
+}
+
+static void end_moved(ksocket_t end, void *arg, ssize_t n)
+{
+	session_run(arg);
+}
+
+static const ksock_callbacks_t end_callbacks = {
+	.connected	= end_connected,
+	.disconnected	= end_disconnected,
+	.recv		= end_moved,
+	.xmit		= end_moved,
+	.flags		= KSOCK_CB_DEFERRED,
+};
+
+/* The callbacks wait for the lock, until both sockets have theirs. */
+static int session_start(struct session *s)
+{
+	const struct ksock_tuning quick = { .nodelay = true };
+	int i, on = 1, err = 0;
+
+	mutex_lock(&s->lock);
+	for (i = 0; i < 2 && !err; i++)
+		err = ksock_tune(s->end[i], &quick) ?:
+		      ksock_ioctl(s->end[i], FIONBIO, (intptr_t)&on) ?:
+		      ksock_callbacks(s->end[i], &end_callbacks, s);
+	if (!err)
+		err = ksock_connect(s->end[1], (struct sockaddr *)&to, sizeof(to));
+	mutex_unlock(&s->lock);
+	return err == -EINPROGRESS ? 0 : err;
+}
+
+static void session_add(ksocket_t from)
+{
+	struct session *s = kvzalloc(sizeof(*s), GFP_KERNEL);
 
 	if (!s || ksock_socket_net(&s->end[1], to.ss_family, SOCK_STREAM, 0, net, 0)) {
 		ksock_close(from);
-		kfree(s);
+		kvfree(s);
 		return;
 	}
 	s->end[0] = from;
-	for (i = 0; i < 2; i++) {
-		ksock_hold(s->end[i]);
-		ksock_setsockopt(s->end[i], SOL_TCP, TCP_NODELAY, &on, sizeof(on));
-	}
+	mutex_init(&s->lock);
 	kref_init(&s->users);
+	kref_get(&s->users);
+	atomic_inc(&alive);
 	mutex_lock(&sessions_lock);
 	list_add(&s->node, &sessions);
 	mutex_unlock(&sessions_lock);
-	start(forth_thread, s);
-	kref_put(&s->users, session_release);
+	if (session_start(s))
+		session_end(s, true);
+	kref_put(&s->users, session_free);
 }
 
-static int accept_thread(void *arg)
-{
-	ksocket_t from;
-	int err;
-
-	do {
-		err = ksock_accept(listener, &from, NULL, NULL);
-		if (!err)
-			session_start(from);
-	} while (!err || err == -ECONNABORTED || err == -ENOMEM);
-	kthread_complete_and_exit(&acceptor_left, 0);
-}
+static struct listener listener = { .start = session_add };
 
 static int __init relay_init(void)
 {
-	struct sockaddr_storage at;
-	int err, on = 1;
-
 	net = ksock_current_net();
-	err = inet_pton_with_scope(net, AF_UNSPEC, address, port, &at) ?:
-	      inet_pton_with_scope(net, AF_UNSPEC, target, target_port, &to) ?:
-	      ksock_socket(&listener, at.ss_family, SOCK_STREAM, 0);
-	if (err)
-		return err;
-	ksock_hold(listener);
-	err = ksock_setsockopt(listener, SOL_SOCKET, SO_REUSEADDR, &on, sizeof(on)) ?:
-	      ksock_bind(listener, (struct sockaddr *)&at, sizeof(at)) ?:
-	      ksock_listen(listener, 64) ?:
-	      PTR_ERR_OR_ZERO(kthread_run(accept_thread, NULL, "relay"));
-	if (err) {
-		ksock_close(listener);
-		ksock_rele(listener);
-	}
-	return err;
+	return inet_pton_with_scope(net, AF_UNSPEC, target, target_port, &to) ?:
+	       listener_open(&listener, port, NULL);
 }
 
 static void __exit relay_exit(void)
 {
 	struct session *s;
 
-	ksock_close(listener);
-	wait_for_completion(&acceptor_left);
-	ksock_rele(listener);
-	mutex_lock(&sessions_lock);
-	list_for_each_entry(s, &sessions, node)
-		session_reset(s);
-	mutex_unlock(&sessions_lock);
-	for (; atomic_read(&started); atomic_dec(&started))
-		wait_for_completion(&left);
+	ksock_close(listener.sock);
+	while ((s = session_take(NULL)))
+		session_close(s, true);
+	/* Those that a callback ends; ksocket waits for its return. */
+	wait_var_event(&alive, !atomic_read(&alive));
 }
 
 module_init(relay_init);

@@ -112,8 +112,8 @@ def includes(_say) -> str:
     core = matches(files(("ksocket/core",), (".c", ".h")), r'#include.*kinet',
                    "core must not know kinet")
     examples = matches(files(("examples",), (".c", ".h")),
-                       r'#include\s+"(?!ksocket/)|#include.*(\.\./|core/|compat)',
-                       "an example uses public headers only")
+                       r'#include\s+"(?!ksocket/|\w+\.h")|#include.*(\.\./|core/|compat)',
+                       "an example uses public headers only, and its own")
     public = matches(files(("include",), (".h",)), r'#include.*(\.\./|core/|compat)',
                      "a public header must stand alone")
     return "\n".join(filter(None, (core, examples, public)))

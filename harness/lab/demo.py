@@ -16,6 +16,34 @@ from .transcript import Transcript, table
 SIZE = 8 << 20
 STREAM = "/tmp/www/stream"      # in the guest's memory
 WAIT = 60                       # seconds for a command
+IDLE = 1000                     # connections
+
+# A member of the room (UDP) who is its operator (TCP), too
+OPERATOR = """
+import socket
+room = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+room.connect(("10.0.0.2", 7777))
+room.send(b"the operator is here\\n")
+stream = socket.create_connection(("10.0.0.2", 7777))
+stream.sendall(b"Welcome.\\n" + b"This should not be said.\\n" * 1000)
+print("heard:", room.recv(99).decode(), end="")
+stream.send(b"!", socket.MSG_OOB)
+stream.sendall(b"Never mind.\\n")
+print("heard:", room.recv(99).decode(), end="")
+"""
+
+# Keeps connections open that have made one request each
+IDLERS = f"""
+import resource, socket, time
+resource.setrlimit(resource.RLIMIT_NOFILE, ({IDLE + 100}, {IDLE + 100}))
+socks = [socket.create_connection(("10.0.0.2", 80)) for _ in range({IDLE})]
+for sock in socks:
+    sock.sendall(b"GET / HTTP/1.1\\r\\nHost: bob\\r\\n\\r\\n")
+for sock in socks:
+    assert sock.recv(999).startswith(b"HTTP/1.1 200")
+print(len(socks), "are idle")
+time.sleep({WAIT})
+"""
 
 
 class Background:
@@ -162,6 +190,32 @@ def fetch(stage: Stage) -> str:
     return digest
 
 
+def echo(stage: Stage, digest: str):
+    stage.script.act("Direct callbacks", "8 MB go to echo_server.ko, in bob, and come back "
+                     "to alice.")
+    stage.run("ip netns exec bob insmod examples/echo_server.ko port=7")
+    began = time.monotonic()
+    said = stage.run("ip netns exec alice bash -c 'exec 3<>/dev/tcp/10.0.0.2/7; "
+                     f"cat {STREAM} >&3 & head -c {SIZE} <&3 | sha256sum'")
+    stage.expect(said.split()[0] == digest, "the digest is the same", "it is another one", began)
+
+
+def chat(stage: Stage):
+    stage.script.act("A room", "chat.ko, in bob: an operator's urgent byte takes back the lines "
+                     "that wait.")
+    stage.run("ip netns exec bob insmod examples/chat.ko pace=10000")
+    stage.background("ip netns exec alice timeout 60 bash -c 'exec 3<>/dev/udp/10.0.0.2/7777; "
+                     "echo alice is here >&3; echo joined; cat <&3'", until="joined")
+    stage.quiet(f"cat > /tmp/interrupt.py <<'END'{OPERATOR}END")
+    began = time.monotonic()
+    said = stage.run("ip netns exec alice python3 /tmp/interrupt.py")
+    stage.expect(said == "heard: * Welcome.\nheard: * Never mind.\n",
+                 "a thousand lines were taken back", "something else was said", began)
+    heard = stage.jobs[-1]
+    stage.expect(heard.says("* Never mind.\n") and "should not" not in heard.said,
+                 "and alice has heard the same", f"alice heard: {heard.said}")
+
+
 def ping(stage: Stage):
     stage.script.act("Datagrams", "bash, in alice, talks to udp_ping.ko, in bob, over UDP.")
     stage.run("ip netns exec bob insmod examples/udp_ping.ko mode=server port=7")
@@ -172,7 +226,7 @@ def ping(stage: Stage):
 
 
 def relay(stage: Stage, digest: str):
-    stage.script.act("Bad weather", "The wire now loses 1 % and delays by 10 ms, each way; "
+    stage.script.act("Bad weather", "The wire loses 1 % and delays by 10 ms, each way; "
                      "8 MB pass through relay.ko.")
     for name in ("alice", "bob"):
         stage.run(f"tc -n {name} qdisc add dev eth0 root netem loss 1% delay 10ms")
@@ -191,6 +245,8 @@ def relay(stage: Stage, digest: str):
     said = stage.run("sha256sum /tmp/got")
     stage.expect(said.split()[0] == digest, "8 MB through the relay, digest equal",
                  f"the digest should be {digest}", began)
+    for name in ("alice", "bob"):
+        stage.run(f"tc -n {name} qdisc del dev eth0 root")
 
 
 def bar(stage: Stage, began: float, last: bool = False):
@@ -214,14 +270,28 @@ def look(stage: Stage):
     stage.expect({("http_server", "listen"), ("http_server", "established"),
                   ("relay", "listen")} <= states and any(r[0] == "udp_ping" for r in rows),
                  "each says whose it is", "a socket is missing from the list")
+    idle(stage)
+
+
+def idle(stage: Stage):
+    stage.quiet(f"cat > /tmp/idlers.py <<'END'{IDLERS}END")
+    began = time.monotonic()
+    stage.background("ip netns exec alice python3 /tmp/idlers.py", until="are idle")
+    said = stage.run("ip netns exec bob awk 'NR > 1 {print $1, $4}' /proc/net/ksocket | "
+                     "sort | uniq -c")
+    rows = [line.split() for line in said.splitlines()]
+    stage.expect([str(IDLE + 1), "http_server", "established"] in rows,
+                 f"{IDLE} more connections, which are idle", "they are not there", began)
+    stage.run("ps -eo comm | grep http_server", code=1)
+    stage.script.good("and no thread waits for any of them")
 
 
 def leave(stage: Stage):
     stage.script.act("Curtain", "Unload everything under that download; then read the "
                      "kernel's log.")
     began = time.monotonic()
-    stage.run("rmmod http_server relay udp_ping ksocket")
-    stage.run("lsmod | grep -E 'ksocket|http_server|relay|udp_ping|blocking_client'", code=1)
+    stage.run("rmmod http_server relay udp_ping echo_server chat ksocket")
+    stage.run("lsmod | grep ksocket", code=1)
     stage.script.good("no module is left, no thread hangs", began)
     for job in stage.jobs:
         job.job.signal(signal.SIGTERM)
@@ -258,6 +328,8 @@ def play(script: Transcript):
         serve(stage)
         digest = fetch(stage)
         ping(stage)
+        echo(stage, digest)
+        chat(stage)
         relay(stage, digest)
         look(stage)
         leave(stage)

@@ -25,7 +25,8 @@ MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
 # runs these on the debug kernel under emulation too. All the others meet the
 # same checkers in user-mode Linux, at ten times the speed.
 SMP = {"test_churn", "test_close", "test_concurrent", "test_event_lifetime", "test_event_races",
-       "test_examples", "test_module", "test_netns", "test_nonblock", "test_random",
+       "test_example_chat", "test_example_echo", "test_example_http", "test_example_ping",
+       "test_example_relay", "test_module", "test_netns", "test_nonblock", "test_random",
        "test_signals", "test_smoke", "test_stream", "test_topology"}
 
 
