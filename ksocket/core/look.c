@@ -10,6 +10,7 @@
  */
 #include <linux/skbuff.h>
 #include <net/af_unix.h>
+#include <net/af_vsock.h>
 #include <net/tcp.h>
 #include <net/udp.h>
 #include <ksocket/family.h>
@@ -238,6 +239,14 @@ static void ksock_look_message(struct sock *sk, unsigned int causes,
 	seen->connected = causes & KSOCK_CONNECT;
 }
 
+/* A family's poll may sleep, as the look of a registration may. */
+static bool ksock_polls_readable(struct sock *sk)
+{
+	struct socket *sock = sk->sk_socket;
+
+	return sock->ops->poll(ksock_file_to_poll(), sock, NULL) & EPOLLIN;
+}
+
 static void ksock_look_stream(struct sock *sk, unsigned int causes,
 			      struct ksock_seen *seen)
 {
@@ -245,6 +254,9 @@ static void ksock_look_stream(struct sock *sk, unsigned int causes,
 		seen->readable = sk->sk_family == AF_UNIX ?
 				 ksock_unix_stream_readable(sk) :
 				 ksock_other_readable(sk);
+	if (seen->readable < 0 && causes & KSOCK_REPLAY &&
+	    !ksock_polls_readable(sk))
+		seen->readable = 0;
 	seen->arrived = causes & (KSOCK_ARRIVED | KSOCK_REPLAY);
 	seen->connected = READ_ONCE(sk->sk_state) == TCP_ESTABLISHED;
 }
@@ -263,9 +275,17 @@ static bool ksock_is_over(const struct sock *sk)
 	       (1 << READ_ONCE(sk->sk_state)) & (TCPF_CLOSE | TCPF_CLOSING);
 }
 
+/* AF_VSOCK keeps apart from sk_shutdown what its peer has shut. */
+static unsigned int ksock_peer_shutdown(const struct sock *sk)
+{
+	return sk->sk_family == AF_VSOCK ?
+	       READ_ONCE(vsock_sk(sk)->peer_shutdown) : 0;
+}
+
 static void ksock_look_plain(struct sock *sk, unsigned int causes, bool active,
 			     struct ksock_seen *seen)
 {
+	unsigned int peer = ksock_peer_shutdown(sk);
 	int shut = READ_ONCE(sk->sk_shutdown);
 
 	if (ksock_is_message(sk))
@@ -275,11 +295,13 @@ static void ksock_look_plain(struct sock *sk, unsigned int causes, bool active,
 	/* A connection of messages has a beginning, too. */
 	if (sk->sk_type == SOCK_SEQPACKET)
 		seen->connected = READ_ONCE(sk->sk_state) == TCP_ESTABLISHED;
-	seen->eof = shut & RCV_SHUTDOWN || sock_flag(sk, SOCK_DONE);
+	seen->eof = shut & RCV_SHUTDOWN || peer & SEND_SHUTDOWN ||
+		    sock_flag(sk, SOCK_DONE);
 	seen->room = causes & KSOCK_ROOM;
 	seen->space = max(READ_ONCE(sk->sk_sndbuf) - sk_wmem_alloc_get(sk), 1);
-	seen->write_over = shut & SEND_SHUTDOWN;
 	seen->over = active && ksock_is_over(sk);
+	seen->write_over = shut & SEND_SHUTDOWN || peer & RCV_SHUTDOWN ||
+			   seen->over;
 	seen->reason = ksock_look_reason(sk);
 }
 
