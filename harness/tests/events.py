@@ -7,18 +7,32 @@
 A value that nobody can know - how much room there is - is written ANY.
 """
 
+import socket
 import struct
 from dataclasses import dataclass
 
 import pytest
 
 from blocked import until
-from ksock import ACTIONS, DEFERRED, KINDS, OVERLAPS
+from ksock import ACTIONS, DEFERRED, KINDS, OVERLAPS, VSOCK
 
 _TOLD = struct.Struct("=IIqII")     # struct ksockctl_told
 _ROOM = 1024
 
 both_modes = pytest.mark.parametrize("mode", [0, DEFERRED], ids=["direct", "deferred"])
+
+
+CLOSED = 7      # tcpi_state of a sock in TCP_CLOSE
+
+
+def amount(family, count):
+    """What recv tells of so many bytes: AF_VSOCK doesn't say how many."""
+    return -1 if family == VSOCK else count
+
+
+def tcp_state(sock) -> int:
+    """tcpi_state"""
+    return sock.getsockopt(socket.IPPROTO_TCP, socket.TCP_INFO, 1)[0]
 
 
 class _Any:
@@ -46,12 +60,14 @@ class Events:
     """Registers callbacks on a ksocket, and reads what they were told.
 
     action: what a callback of the kinds `upon` does, by name
+    members: whether there are any callbacks in the registration
     """
 
-    def __init__(self, sock, flags=0, action="none", upon=()):
+    def __init__(self, sock, flags=0, action="none", upon=(), members=True):
         self.sock = sock
         kinds = sum(1 << KINDS.index(kind) for kind in upon)
-        self.result = sock.call("callbacks", a=flags, b=ACTIONS.index(action), c=kinds)
+        self.result = sock.call("callbacks", a=flags, b=ACTIONS.index(action), c=kinds,
+                                d=not members)
         self.result.check()
 
     def all(self) -> list:
@@ -95,7 +111,8 @@ class Events:
             until(told, f"{len(wanted)} callbacks")
         except TimeoutError:
             pass
-        assert self.seen() == wanted
+        seen = self.seen()
+        assert seen == wanted, f"it was told {seen}"
 
     def go_on(self):
         """Let the callback that waits, or spins, return."""

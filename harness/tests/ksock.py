@@ -36,6 +36,7 @@ URG, ERRQUEUE = 1, 2
 IN_ATOMIC, IN_WORKER, OVERLAPS = 1, 2, 4
 
 ADDR_ROOM = 128
+VSOCK = 40      # AF_VSOCK, which not every Python knows
 
 
 class Call(ctypes.Structure):
@@ -63,6 +64,9 @@ def pack(address) -> bytes:
     if isinstance(address, str):
         return struct.pack("=H", socket.AF_UNIX) + address.encode() + b"\0" * (
             not address.startswith("\0"))
+    if isinstance(address[0], int):     # struct sockaddr_vm
+        cid, port = address
+        return struct.pack("=HHIIB3x", VSOCK, 0, port, cid, 0)
     if ":" in address[0]:
         host, port, flow, scope = (*address, 0, 0)[:4]
         return struct.pack("=H", socket.AF_INET6) + struct.pack(
@@ -86,6 +90,9 @@ def unpack(raw: bytes):
     if family == socket.AF_UNIX:
         path = raw[2:].decode()
         return path if path.startswith("\0") else path.partition("\0")[0]
+    if family == VSOCK:
+        port, cid = struct.unpack_from("=II", raw, 4)
+        return cid, port
     return raw
 
 

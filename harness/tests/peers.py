@@ -3,21 +3,36 @@
 
 import contextlib
 import fcntl
+import functools
 import itertools
 import socket
 import struct
+import subprocess
 
 import pytest
 
 from blocked import BOUND, until
+from ksock import VSOCK
 
 INET, INET6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
-STREAM, DGRAM = socket.SOCK_STREAM, socket.SOCK_DGRAM
+STREAM, DGRAM, SEQPACKET = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
+VSOCK_LOCAL, VSOCK_ANY = 1, 0xffffffff      # VMADDR_CID_LOCAL, VMADDR_PORT_ANY
 
 every_family = pytest.mark.parametrize("family", [INET, INET6, UNIX],
                                        ids=["inet", "inet6", "unix"])
 inet_family = pytest.mark.parametrize("family", [INET, INET6], ids=["inet", "inet6"])
 every_kind = pytest.mark.parametrize("kind", [STREAM, DGRAM], ids=["stream", "dgram"])
+
+_CONNECTIONS = {"inet": (INET, STREAM), "inet6": (INET6, STREAM), "unix": (UNIX, STREAM),
+                "seqpacket": (UNIX, SEQPACKET), "vsock": (VSOCK, STREAM)}
+
+
+def connections(*names):
+    """Parametrise by family and kind of what has connections; all when none is named."""
+    names = names or _CONNECTIONS
+    return pytest.mark.parametrize("family, kind", [_CONNECTIONS[one] for one in names],
+                                   ids=names)
+
 
 _numbers = itertools.count(1)
 
@@ -25,6 +40,12 @@ _numbers = itertools.count(1)
 def name() -> str:
     """An abstract AF_UNIX name that nobody has."""
     return f"\0ksocket-test-{next(_numbers)}"
+
+
+@functools.cache
+def load_vsock():
+    """The loopback of AF_VSOCK, which some kernels have built in."""
+    subprocess.run(["modprobe", "-q", "vsock_loopback"], check=False, timeout=60)
 
 
 class Ends(contextlib.ExitStack):
@@ -43,9 +64,12 @@ class Ends(contextlib.ExitStack):
     def address(self, family, end=None):
         """A local address with no port chosen yet."""
         end = end or self.net.server
-        return {INET: (end.v4, 0), INET6: (end.v6, 0)}.get(family) or name()
+        return {INET: (end.v4, 0), INET6: (end.v6, 0),
+                VSOCK: (VSOCK_LOCAL, VSOCK_ANY)}.get(family) or name()
 
     def ksocket(self, family=INET, kind=STREAM, flags=0, end=None):
+        if family == VSOCK:
+            load_vsock()
         with self.net.server if family == UNIX else end or self.net.client:
             return self.device.socket(family, kind, flags=flags)
 
@@ -56,15 +80,17 @@ class Ends(contextlib.ExitStack):
         sock.settimeout(BOUND)
         return sock
 
-    def user_listener(self, family=INET, backlog=16):
-        sock = self.user(family)
+    def user_listener(self, family=INET, kind=STREAM, backlog=16):
+        if family == VSOCK:
+            load_vsock()
+        sock = self.user(family, kind)
         sock.bind(self.address(family))
         sock.listen(backlog)
         return sock
 
-    def listener(self, family=INET, flags=0, backlog=16):
+    def listener(self, family=INET, flags=0, backlog=16, kind=STREAM):
         """A ksocket that listens, in the server's namespace."""
-        sock = self.ksocket(family, flags=flags, end=self.net.server)
+        sock = self.ksocket(family, kind, flags, self.net.server)
         sock.bind(self.address(family))
         sock.listen(backlog)
         return sock
@@ -74,10 +100,16 @@ class Ends(contextlib.ExitStack):
         sock.settimeout(BOUND)
         return sock
 
-    def stream(self, family=INET, flags=0, prepare=None):
+    def client_of(self, listener, family=INET, kind=STREAM):
+        """A process's socket, connected to a ksocket that listens."""
+        sock = self.user(family, kind, self.net.client if family in (INET, INET6) else None)
+        sock.connect(listener.getsockname())
+        return sock
+
+    def stream(self, family=INET, flags=0, prepare=None, kind=STREAM):
         """A connected ksocket and its peer; prepare(sock) comes before the connect."""
-        listener = self.user_listener(family)
-        sock = self.ksocket(family, flags=flags)
+        listener = self.user_listener(family, kind)
+        sock = self.ksocket(family, kind, flags)
         if prepare:
             prepare(sock)
         sock.connect(where(listener))
@@ -103,13 +135,26 @@ class Ends(contextlib.ExitStack):
         return sock, peer
 
     def connected(self, family, kind, flags=0):
-        return self.stream(family, flags) if kind == STREAM else self.dgram(family, flags)
+        return self.dgram(family, flags) if kind == DGRAM else self.stream(
+            family, flags, kind=kind)
 
 
 def where(sock):
     """The address of a process's socket, as ksockets take it."""
     address = sock.getsockname()
     return address.decode() if isinstance(address, bytes) else address
+
+
+def reset(peer):
+    """Close a process's end so that a RST goes out, and no FIN."""
+    peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+    peer.close()
+
+
+def drain(peer, left):
+    """Receive so much on a process's stream."""
+    while left:
+        left -= len(peer.recv(min(left, 1 << 20)))
 
 
 def push(sock) -> int:

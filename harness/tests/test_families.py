@@ -4,18 +4,17 @@
 import errno
 import socket
 import struct
-import subprocess
 
 import pytest
 
 from blocked import BOUND, until
-from ksock import NULL_DONE
-from peers import INET, INET6, UNIX, name, where
+from ksock import NULL_DONE, VSOCK
+from peers import INET, INET6, SEQPACKET, UNIX, load_vsock, name, where
 
 pytestmark = pytest.mark.smoke
 
-SEQPACKET, RAW = socket.SOCK_SEQPACKET, socket.SOCK_RAW
-VSOCK, LOCAL, ANY = 40, 1, 0xffffffff       # AF_VSOCK; its loopback's number, and any
+RAW = socket.SOCK_RAW
+LOCAL, ANY = 1, 0xffffffff      # AF_VSOCK: its loopback's number, and any port
 
 
 # --- AF_UNIX sequenced packets
@@ -145,20 +144,10 @@ def test_frames(ends):
 
 # --- AF_VSOCK over its loopback
 
-def vsock_address(cid, port) -> bytes:
-    """struct sockaddr_vm"""
-    return struct.pack("=HHIIB3x", VSOCK, 0, port, cid, 0)
-
-
-def vsock_name(raw_address):
-    port, cid = struct.unpack_from("=II", raw_address, 4)
-    return cid, port
-
-
 @pytest.fixture
 def vsock(device):
-    """AF_VSOCK with its loopback transport, which some kernels have built in."""
-    subprocess.run(["modprobe", "-q", "vsock_loopback"], check=False, timeout=60)
+    """AF_VSOCK with its loopback transport."""
+    load_vsock()
     return device
 
 
@@ -168,7 +157,7 @@ def test_vsock_client(vsock):
         server.bind((LOCAL, ANY))
         server.listen()
         sock = vsock.socket(VSOCK)
-        sock.connect(vsock_address(LOCAL, server.getsockname()[1]))
+        sock.connect((LOCAL, server.getsockname()[1]))
         with server.accept()[0] as peer:
             peer.settimeout(BOUND)
             sock.send(b"hello")
@@ -182,11 +171,11 @@ def test_vsock_client(vsock):
 def test_vsock_server(vsock):
     """A ksocket serves a process."""
     listener = vsock.socket(VSOCK)
-    listener.bind(vsock_address(LOCAL, ANY))
+    listener.bind((LOCAL, ANY))
     listener.listen()
     with socket.socket(VSOCK, socket.SOCK_STREAM) as client:
         client.settimeout(BOUND)
-        client.connect(vsock_name(listener.getsockname()))
+        client.connect(listener.getsockname())
         sock, _address = listener.accept()
         client.send(b"hello")
         assert sock.recv(8) == b"hello"
@@ -200,4 +189,4 @@ def test_vsock_server(vsock):
 def test_vsock_nobody(vsock):
     """Nobody listens: vsock says ECONNRESET."""
     sock = vsock.socket(VSOCK)
-    assert sock.call("connect", address=vsock_address(LOCAL, 9)).result == -errno.ECONNRESET
+    assert sock.call("connect", address=(LOCAL, 9)).result == -errno.ECONNRESET

@@ -185,6 +185,28 @@ def impair(namespace: Namespace, device: str = "eth", **how):
 
 
 @contextlib.contextmanager
+def impaired(namespace: Namespace, device: str = "eth", **how):
+    """The same for a while."""
+    impair(namespace, device, **how)
+    try:
+        yield
+    finally:
+        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
+
+
+@contextlib.contextmanager
+def slowed(namespace: Namespace, rate: str, device: str = "eth"):
+    """What leaves the device queues up for a while, as its senders' own: netem would
+    take it off their accounts."""
+    ip([f"qdisc replace dev {device} root tbf rate {rate} burst 2kb limit 100kb"],
+       namespace.name, "tc")
+    try:
+        yield
+    finally:
+        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
+
+
+@contextlib.contextmanager
 def link(**how):
     """A pair whose wire is impaired in both directions; see impair()."""
     with pair() as net:
