@@ -40,7 +40,7 @@ def run(say=print) -> Report:
     packages.ensure({**packages.TOOLS, **packages.CHECKERS}, say)
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
-              checkpatch, kernel_doc, warnings_61, warnings_612, readme, consumer)
+              checkpatch, kernel_doc, warnings_61, warnings_612, readme, consumer, event_table)
     for check in checks:
         try:
             problems = check(say)
@@ -227,6 +227,19 @@ def _compile(document: str, say) -> str:
     said = run_process(["sh", "-ec", command], cwd=place, env=env, timeout=300,
                        log=LOGS / "build-readme.log", what=f"the module in {document}")
     return "\n".join(line for line in said.splitlines() if "warning:" in line)
+
+
+def event_table(_say) -> str:
+    """docs/events.md names each test of the files that it links to, and no others."""
+    page = REPO / "docs" / "events.md"
+    text = page.read_text(encoding="utf-8")
+    places = {label: (page.parent / target).resolve()
+              for label, target in re.findall(r"^\[(\w+)\]: (\S+)$", text, re.M)}
+    named = set(re.findall(r"\[(test_\w+)\]\[(\w+)\]", text))
+    there = {(test, label) for label, path in places.items() if path.is_file()
+             for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)}
+    return "\n".join([f"docs/events.md: no test {one}" for one in sorted(named - there)] +
+                     [f"docs/events.md: no row for {one}" for one in sorted(there - named)])
 
 
 def _touch(variant: str, kernel: str):
