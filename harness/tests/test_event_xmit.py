@@ -185,6 +185,7 @@ def test_own_shutdown_of_datagrams(ends, family, mode):
     sock, peer = ends.dgram(family)
     told = Events(sock, mode)
     sock.shutdown(socket.SHUT_WR)
+    told.expect("xmit")
     peer.send(b"x")
     told.expect("xmit", ("recv", 1))
 
