@@ -549,7 +549,7 @@ static void mate_settle(struct cycle *c)
 	       !(READ_ONCE(c->entered) &&
 		 READ_ONCE(c->worker->mate->task->__state) &
 		 TASK_INTERRUPTIBLE))
-		usleep_range(50, 100);
+		usleep_range(500, 1000);
 }
 
 /* Send and receive by turns, until told to stop, or the end. */
