@@ -20,6 +20,7 @@
 
 #include <ksocket/ksocket.h>
 
+#include "actor.h"
 #include "ksockctl.h"
 #include "recorder.h"
 
@@ -30,8 +31,9 @@
 /* One opened device */
 struct control {
 	struct xarray		handles;
-	struct mutex		lock;		/* recorders */
+	struct mutex		lock;		/* recorders, actors */
 	struct list_head	recorders;	/* the newest first */
+	struct list_head	actors;		/* likewise */
 };
 
 /* One call, with its arguments in kernel memory */
@@ -39,6 +41,7 @@ struct job {
 	struct ksockctl_call	call;
 	struct control		*control;
 	struct recorder		*rec;
+	struct actor		*actor;
 	struct sockaddr_storage	addr;
 	ksocket_t		s;
 	ksocket_t		new;
@@ -222,6 +225,42 @@ static int open_gates(struct job *job)
 	return 0;
 }
 
+/* The newest actor of the socket, or NULL */
+static struct actor *find_actor(struct job *job)
+{
+	struct actor *actor, *found = NULL;
+
+	mutex_lock(&job->control->lock);
+	list_for_each_entry(actor, &job->control->actors, node) {
+		if (actor->handle == job->call.handle) {
+			found = actor;
+			break;
+		}
+	}
+	mutex_unlock(&job->control->lock);
+	return found;
+}
+
+static int act(struct job *job)
+{
+	struct ksockctl_call *call = &job->call;
+	struct actor *actor = find_actor(job);
+
+	if (!actor)
+		return -ENOENT;
+	switch (call->op) {
+	case KSOCKCTL_ACTOR:
+		return actor_start(actor);
+	case KSOCKCTL_TAKEN:
+		job->done = actor_read(actor, call->a, job->data,
+				       call->data_len);
+		call->b = actor->refused;
+		return 0;
+	default:
+		return actor_resume(actor, call->b);
+	}
+}
+
 static int tune(struct job *job)
 {
 	const struct ksockctl_tuning *from = job->data;
@@ -262,6 +301,10 @@ static int events(struct job *job)
 		return open_gates(job);
 	case KSOCKCTL_WANT_XMIT:
 		return ksock_want_xmit(job->s);
+	case KSOCKCTL_ACTOR:
+	case KSOCKCTL_TAKEN:
+	case KSOCKCTL_RESUME:
+		return act(job);
 	default:
 		return transfer(job);
 	}
@@ -424,6 +467,22 @@ static int add_recorder(struct job *job)
 	return 0;
 }
 
+static int add_actor(struct job *job)
+{
+	const struct ksockctl_call *call = &job->call;
+	struct control *control = job->control;
+
+	if (call->op != KSOCKCTL_ACTOR)
+		return 0;
+	job->actor = actor_alloc(call->handle, job->s, call);
+	if (!job->actor)
+		return -ENOMEM;
+	mutex_lock(&control->lock);
+	list_add(&job->actor->node, &control->actors);
+	mutex_unlock(&control->lock);
+	return 0;
+}
+
 static int run(struct control *control, struct job *job)
 {
 	struct ksockctl_call *call = &job->call;
@@ -437,7 +496,7 @@ static int run(struct control *control, struct job *job)
 			return -EBADF;
 	}
 	job->control = control;
-	err = add_recorder(job);
+	err = add_recorder(job) ?: add_actor(job);
 	if (err)
 		return err;
 	err = xa_alloc(&control->handles, &id, NULL, xa_limit_31b, GFP_KERNEL);
@@ -489,6 +548,7 @@ static int ksockctl_open(struct inode *inode, struct file *file)
 	xa_init_flags(&control->handles, XA_FLAGS_ALLOC);
 	mutex_init(&control->lock);
 	INIT_LIST_HEAD(&control->recorders);
+	INIT_LIST_HEAD(&control->actors);
 	file->private_data = control;
 	return nonseekable_open(inode, file);
 }
@@ -498,6 +558,7 @@ static int ksockctl_release(struct inode *inode, struct file *file)
 {
 	struct control *control = file->private_data;
 	struct recorder *rec, *next;
+	struct actor *actor, *more;
 	unsigned long id;
 	ksocket_t s;
 
@@ -507,6 +568,8 @@ static int ksockctl_release(struct inode *inode, struct file *file)
 		ksock_close(s);
 	list_for_each_entry_safe(rec, next, &control->recorders, node)
 		recorder_free(rec);
+	list_for_each_entry_safe(actor, more, &control->actors, node)
+		actor_free(actor);
 	xa_for_each(&control->handles, id, s)
 		ksock_rele(s);
 	xa_destroy(&control->handles);

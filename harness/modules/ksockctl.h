@@ -40,6 +40,17 @@ enum ksockctl_op {
 	KSOCKCTL_WANT_XMIT,
 	KSOCKCTL_BIND_RESERVED,	/* addr */
 	KSOCKCTL_TUNE,		/* data: struct ksockctl_tuning */
+	KSOCKCTL_ACTOR,		/* a &enum ksockctl_acting, b bytes it may take */
+	KSOCKCTL_TAKEN,		/* data, a from where; out: done: bytes taken */
+	KSOCKCTL_RESUME,	/* b more bytes it may take */
+};
+
+/* What a receive actor does */
+enum ksockctl_acting {
+	KSOCKCTL_ACTOR_OFF,
+	KSOCKCTL_ACTOR_TAKE,	/* note the bytes */
+	KSOCKCTL_ACTOR_ECHO,	/* send them back, too; take what was sent */
+	KSOCKCTL_ACTOR_CALL,	/* make a call that is refused, note its errno */
 };
 
 /* What was told */

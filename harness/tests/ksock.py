@@ -20,7 +20,8 @@ import struct
 
 OPS = ("socket close hold rele bind listen accept connect shutdown getpeername "
        "getsockname send sendto sendmsg recv recvfrom recvmsg poll setsockopt "
-       "getsockopt ioctl callbacks callbacks_end told open want_xmit bind_reserved tune").split()
+       "getsockopt ioctl callbacks callbacks_end told open want_xmit bind_reserved tune "
+       "actor taken resume").split()
 OP = {name: number for number, name in enumerate(OPS)}
 
 NULL_HANDLE, NULL_DATA, NULL_ADDR, NULL_ADDRLEN, NULL_DONE, NULL_NEW, NULL_NET = (
@@ -31,6 +32,7 @@ DEFERRED = 1
 
 # What a callback tells, in the numbers of enum ksockctl_kind; and what one can do.
 KINDS = "connected disconnected newconn recv xmit exception action".split()
+ACTING = "off take echo call".split()
 ACTIONS = "none close end wait recv accept block spin".split()
 URG, ERRQUEUE = 1, 2
 IN_ATOMIC, IN_WORKER, OVERLAPS = 1, 2, 4

@@ -216,6 +216,38 @@ static inline int ksock_callbacks(ksocket_t s, const ksock_callbacks_t *cb,
 
 int ksock_want_xmit(ksocket_t s);
 
+struct sk_buff;
+
+/**
+ * struct ksock_rx - data that a receive actor is offered
+ * @skb: packet that holds it; not to be written to, nor kept without a reference
+ * @offset: of the first byte, in @skb's data
+ * @len: bytes
+ */
+struct ksock_rx {
+	struct sk_buff	*skb;
+	unsigned int	offset;
+	size_t		len;
+};
+
+/*
+ * A receive actor takes data in place, and returns how many of rx->len bytes it
+ * took. It is run as a direct callback is, and never twice at a time: it must not
+ * sleep; of the ksock_* calls it may make ksock_rx_copy(), and ksock_send_atomic()
+ * on its own socket.
+ */
+typedef size_t ksock_rx_actor_t(ksocket_t s, void *arg,
+				const struct ksock_rx *rx);
+
+int ksock_set_rx_actor(ksocket_t s, ksock_rx_actor_t *actor, void *arg);
+int ksock_rx_resume(ksocket_t s);
+int ksock_rx_copy(const struct ksock_rx *rx, size_t from, void *to, size_t len);
+int ksock_send_atomic(ksocket_t s, void *msg, size_t size, int flags,
+		      size_t *sent);
+int ksock_sendto_atomic(ksocket_t s, void *msg, size_t size, int flags,
+			const struct sockaddr *addr, socklen_t addrlen,
+			size_t *sent);
+
 int ksock_setsockopt(ksocket_t s, int level, int optname, const void *optval,
 		     int optlen);
 int ksock_getsockopt(ksocket_t s, int level, int optname, void *optval,

@@ -21,7 +21,7 @@
 DEFINE_PER_CPU(struct ksock_events *, ksock_direct);
 EXPORT_SYMBOL_IF_KUNIT(ksock_direct);
 
-static struct workqueue_struct *ksock_wq;
+struct workqueue_struct *ksock_wq;
 
 /*
  * What one teller was given, the callbacks as they were registered then; and
@@ -372,6 +372,7 @@ static struct ksock_events *ksock_events_alloc(struct ksocket *s)
 	spin_lock_init(&ev->lock);
 	init_waitqueue_head(&ev->idle);
 	INIT_WORK(&ev->work, ksock_work);
+	INIT_WORK(&ev->rx_work, ksock_rx_work);
 	return ev;
 }
 
@@ -461,6 +462,21 @@ static int ksock_events_set(struct ksock_events *ev,
 	return err;
 }
 
+/* Events whose hooks are in place; or NULL, and an errno */
+struct ksock_events *ksock_events_hook(struct ksocket *s, int *err)
+{
+	struct ksock_events *ev = ksock_events_get(s);
+	struct sock *sk = s->sock->sk;
+
+	*err = -ENOMEM;
+	if (!ev)
+		return NULL;
+	lock_sock(sk);
+	*err = ksock_hook(ev, sk);
+	release_sock(sk);
+	return *err ? NULL : ev;
+}
+
 static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
 				 void *arg, struct module *owner)
 {
@@ -468,13 +484,8 @@ static int ksock_callbacks_begin(struct ksocket *s, const ksock_callbacks_t *cb,
 	struct ksock_events *ev;
 	int err;
 
-	ev = ksock_events_get(s);
+	ev = ksock_events_hook(s, &err);
 	if (!ev)
-		return -ENOMEM;
-	lock_sock(sk);
-	err = ksock_hook(ev, sk);
-	release_sock(sk);
-	if (err)
 		return err;
 	err = ksock_events_set(ev, cb, arg, owner);
 	if (err)
@@ -773,6 +784,7 @@ void ksock_events_release(struct ksocket *s, struct sock *sk)
 
 	if (!ev)
 		return;
+	ksock_rx_end(ev, sk);
 	lock_sock(sk);
 	ksock_unhook(ev, sk);
 	release_sock(sk);

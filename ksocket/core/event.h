@@ -122,6 +122,11 @@ struct ksock_hooks {
  * @saved: what the sock's hooks were
  * @wait: AF_UNIX messages: told when the peer has room
  * @hooked: the hooks are ours
+ * @sk: whose they are
+ * @actor: takes what arrives, in place; or NULL
+ * @actor_arg: passed to it
+ * @rx_wanted: UDP: how often something arrived that nobody has taken on yet
+ * @rx_work: runs @actor
  * @queries: the family answers KSOCK_QUERY
  * @lock: covers what follows; what is read without it, or written by the
  *	teller alone, is marked so: @on, @generation, @teller, and what is counted
@@ -148,6 +153,11 @@ struct ksock_events {
 	struct ksocket		*s;
 	struct ksock_hooks	saved;
 	wait_queue_entry_t	wait;
+	struct sock		*sk;
+	ksock_rx_actor_t	*actor;
+	void			*actor_arg;
+	atomic_t		rx_wanted;
+	struct work_struct	rx_work;
 	bool			hooked;
 	bool			queries;
 
@@ -238,7 +248,21 @@ bool ksock_events_use(const struct ksocket *s, const struct module *owner);
 void ksock_events_net_down(struct ksocket *s);
 void ksock_events_release(struct ksocket *s, struct sock *sk);
 
+struct ksock_events *ksock_events_hook(struct ksocket *s, int *err);
 int ksock_refuse_direct(void);
+
+extern struct workqueue_struct *ksock_wq;
+
+/* rx.c: receive actors */
+static inline bool ksock_acts(const struct ksock_events *ev)
+{
+	/* Pairs with ksock_rx_set(). */
+	return ev && smp_load_acquire(&ev->actor);
+}
+
+void ksock_rx_ready(struct ksock_events *ev, struct sock *sk);
+void ksock_rx_end(struct ksock_events *ev, struct sock *sk);
+void ksock_rx_work(struct work_struct *work);
 
 /* Whose direct callback runs on this CPU: then nobody else does. */
 DECLARE_PER_CPU(struct ksock_events *, ksock_direct);

@@ -53,6 +53,12 @@ static void ksock_hook_data_ready(struct sock *sk)
 	rcu_read_lock();
 	ev = ksock_events_of(sk);
 	ksock_saved(ev)->data_ready(sk);
+	if (ksock_acts(ev)) {
+		ksock_rx_ready(ev, sk);
+		/* Only an urgent mark is left to be told. */
+		if (sk_is_tcp(sk) && likely(!READ_ONCE(tcp_sk(sk)->urg_data)))
+			ev = NULL;
+	}
 	if (ev)
 		ksock_happened(ev, sk, KSOCK_ARRIVED);
 	rcu_read_unlock();
@@ -65,6 +71,9 @@ static void ksock_hook_state_change(struct sock *sk)
 	rcu_read_lock();
 	ev = ksock_events_of(sk);
 	ksock_saved(ev)->state_change(sk);
+	/* What came with the FIN is before the end of file. */
+	if (ksock_acts(ev))
+		ksock_rx_ready(ev, sk);
 	if (ev)
 		ksock_happened(ev, sk, KSOCK_STATE);
 	else if (sk_is_tcp(sk))
@@ -114,8 +123,11 @@ static void ksock_hook_write_space(struct sock *sk)
 	fell_short = sock && test_bit(SOCK_NOSPACE, &sock->flags);
 	ksock_saved(ev)->write_space(sk);
 	if (ev && fell_short && ksock_has_room(sk) &&
-	    (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags)))
+	    (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags))) {
+		if (ksock_acts(ev) && sk_is_tcp(sk))
+			ksock_rx_ready(ev, sk);
 		ksock_happened(ev, sk, KSOCK_ROOM);
+	}
 	rcu_read_unlock();
 }
 
@@ -154,6 +166,7 @@ static void ksock_install(struct ksock_events *ev, struct sock *sk)
 {
 	ksock_save(&ev->saved, sk);
 	ev->hooked = true;
+	ev->sk = sk;
 	__rcu_assign_sk_user_data_with_flags(sk, ev, SK_USER_DATA_NOCOPY);
 	WRITE_ONCE(sk->sk_data_ready, ksock_hook_data_ready);
 	WRITE_ONCE(sk->sk_write_space, ksock_hook_write_space);

@@ -115,6 +115,9 @@ static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
 
 	if (flags & ~KSOCK_SEND_FLAGS)
 		return -EINVAL;
+	/* Between what its actor sends */
+	if (unlikely(ksock_acts(ksock_events(s))))
+		return -EBUSY;
 	/* What a non-blocking send took would be unknowable. */
 	if (!sent && !blocks)
 		return -EINVAL;
@@ -340,6 +343,10 @@ static int ksock_do_recv(struct ksocket *s, struct msghdr *msg, int flags,
 
 	if (flags & ~KSOCK_RECV_FLAGS)
 		return -EINVAL;
+	/* What its actor has is no part of the stream any more. */
+	if (unlikely(ksock_acts(ksock_events(s)) &&
+		     !(flags & (MSG_OOB | MSG_ERRQUEUE))))
+		return -EBUSY;
 	if (!recvd && (!blocks || flags & (MSG_PEEK | MSG_TRUNC)))
 		return -EINVAL;
 	if (!blocks)

@@ -363,5 +363,10 @@ void ksock_look(const struct ksock_events *ev, struct sock *sk,
 		ksock_look_tcp(sk, causes, active, seen);
 	else
 		ksock_look_plain(sk, causes, active, seen);
+	/* An actor has what arrives, and the end of file only behind it. */
+	if (unlikely(ksock_acts(ev)) && seen->readable > 0) {
+		seen->readable = 0;
+		seen->eof = false;
+	}
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_look);

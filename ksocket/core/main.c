@@ -10,6 +10,7 @@
  * hook.c	the sk_* hooks, and how they come and go
  * look.c	the state of a sock, by family
  * decide.c	which events a look makes
+ * rx.c		receive actors, and what they may send
  * slice.c	sleeping where no shutdown of ours would wake
  * opt.c	socket options
  * tune.c	the options that kernel clients set on every connection
