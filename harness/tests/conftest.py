@@ -24,10 +24,10 @@ MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
 # What a second CPU, or a caller that sleeps in a call, has a part in: `make test`
 # runs these on the debug kernel under emulation too. All the others meet the
 # same checkers in user-mode Linux, at ten times the speed.
-SMP = {"test_churn", "test_close", "test_concurrent", "test_event_lifetime", "test_event_races",
-       "test_example_chat", "test_example_echo", "test_example_http", "test_example_ping",
-       "test_example_relay", "test_module", "test_netns", "test_nonblock", "test_random",
-       "test_signals", "test_smoke", "test_stream", "test_topology"}
+SMP = {"test_actor", "test_churn", "test_close", "test_concurrent", "test_event_lifetime",
+       "test_event_races", "test_example_chat", "test_example_echo", "test_example_http",
+       "test_example_ping", "test_example_relay", "test_module", "test_netns", "test_nonblock",
+       "test_random", "test_signals", "test_smoke", "test_stream", "test_topology"}
 
 
 def pytest_collection_modifyitems(items):
