@@ -33,7 +33,7 @@ struct actor {
 	s32			handle;
 	ksocket_t		s;
 	u32			does;
-	spinlock_t		lock;
+	spinlock_t		lock;	/* what follows */
 	size_t			allowed;
 	size_t			len;
 	int			refused;
