@@ -124,9 +124,10 @@ static void ksock_hook_write_space(struct sock *sk)
 	ksock_saved(ev)->write_space(sk);
 	if (ev && fell_short && ksock_has_room(sk) &&
 	    (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags))) {
-		if (ksock_acts(ev) && sk_is_tcp(sk))
+		if (ksock_acts(ev))
 			ksock_rx_ready(ev, sk);
-		ksock_happened(ev, sk, KSOCK_ROOM);
+		else
+			ksock_happened(ev, sk, KSOCK_ROOM);
 	}
 	rcu_read_unlock();
 }

@@ -176,11 +176,13 @@ static void ksock_rx_queue(struct ksock_events *ev)
  * @ev: its events
  * @sk: sock; TCP's is locked
  *
+ * A send of the actor itself may find room, too: that is for a worker.
+ *
  * Context: below a hook, or in a call.
  */
 void ksock_rx_ready(struct ksock_events *ev, struct sock *sk)
 {
-	if (ksock_rx_is_crowded(sk)) {
+	if (this_cpu_read(ksock_acting) == ev || ksock_rx_is_crowded(sk)) {
 		ksock_rx_queue(ev);
 		return;
 	}
@@ -254,7 +256,8 @@ static void ksock_rx_set(struct ksock_events *ev, struct sock *sk,
  * @arg: passed to @actor
  *
  * What waits already is handed over at once. From then on there is no recv event
- * but the end of file and errors, which follow the data; and ksock_recv() and
+ * but the end of file and errors, which follow the data, and no xmit event but
+ * xmit(0); and ksock_recv() and
  * ksock_send() return -EBUSY, since bytes would interleave, but for MSG_OOB and
  * MSG_ERRQUEUE. The socket's packets are allocated as with KSOCK_ATOMIC.
  *
