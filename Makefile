@@ -22,9 +22,14 @@ all: modules
 modules:
 	@$(LAB) modules $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)')
 
-## install: install ksocket.ko for the kernel that make built for (INSTALL_MOD_PATH=)
+## install: install ksocket.ko (INSTALL_MOD_PATH=) and the man pages (MANDIR=, DESTDIR=)
 install:
-	@$(LAB) install $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)')
+	@$(LAB) install $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)') \
+		$(if $(DESTDIR),--destdir '$(DESTDIR)') $(if $(MANDIR),--mandir '$(MANDIR)')
+
+## docs: the reference as HTML, in build/docs/html, and the man pages, in build/docs/man
+docs:
+	@$(LAB) docs
 
 ## test: everything that a change must pass; the last line is the count
 test:
@@ -70,6 +75,6 @@ clean:
 help:
 	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all modules install test demo shell harness kunit kunit-uml check selftest soak clean help
+.PHONY: all modules install docs test demo shell harness kunit kunit-uml check selftest soak clean help
 
 endif

@@ -21,7 +21,13 @@ def modules(args):
 
 def install(args):
     from . import local
-    local.install(args.kdir, args.arch)
+    local.install(args.kdir, args.arch, args.destdir, args.mandir)
+    return 0
+
+
+def docs(_args):
+    from . import docs as pages
+    pages.build()
     return 0
 
 
@@ -71,7 +77,7 @@ def parser():
     for name, call, kernel in (("harness", harness, "deb6.12"), ("soak", soak, ""),
                                ("kunit", kunit, "debug"), ("selftest", selftest, "uml"),
                                ("shell", shell, "deb6.12"), ("check", check, ""),
-                               ("test", test, ""), ("demo", demo, "")):
+                               ("test", test, ""), ("demo", demo, ""), ("docs", docs, "")):
         one = commands.add_parser(name)
         one.add_argument("--kernel", default=kernel)
         one.add_argument("--tests", default="", help="a pytest -k expression")
@@ -81,6 +87,8 @@ def parser():
         one = commands.add_parser(name)
         one.add_argument("--kdir", default="")
         one.add_argument("--arch", default="")
+        one.add_argument("--destdir", default="")
+        one.add_argument("--mandir", default="/usr/local/share/man")
         one.set_defaults(call=call)
     return top
 

@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import kernels, modules, ownkernel, packages
+from . import kerneldoc, kernels, modules, ownkernel, packages
 from .errors import LabError
 from .paths import LOGS, REPO, fresh
 from .process import run as run_process
@@ -40,7 +40,8 @@ def run(say=print) -> Report:
     packages.ensure({**packages.TOOLS, **packages.CHECKERS}, say)
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
-              checkpatch, kernel_doc, warnings_61, warnings_612, readme, consumer, event_table)
+              checkpatch, kernel_doc, described, warnings_61, warnings_612, readme, consumer,
+              event_table)
     for check in checks:
         try:
             problems = check(say)
@@ -168,6 +169,11 @@ def kernel_doc(say) -> str:
     done = subprocess.run(["perl", script, "-none", "-Wall", *c_files()], text=True,
                           capture_output=True, check=False, timeout=120)
     return (done.stdout + done.stderr).replace(f"{REPO}/", "")
+
+
+def described(say) -> str:
+    """Every public call says when it may be made and what it returns, under its topic."""
+    return kerneldoc.incomplete(source(say) / "scripts/kernel-doc")
 
 
 def warnings_61(say) -> str:

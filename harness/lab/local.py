@@ -5,7 +5,7 @@ import os
 import re
 from pathlib import Path
 
-from . import kernels, modules, packages
+from . import docs, kerneldoc, kernels, modules, packages
 from .errors import LabError
 from .kernels import Kernel
 from .process import run
@@ -42,8 +42,12 @@ def build(kdir: str = "", arch: str = "") -> Path:
     return root
 
 
-def install(kdir: str = "", arch: str = ""):
-    """modules_install of ksocket.ko alone; INSTALL_MOD_PATH works as usual.
+def install(kdir: str = "", arch: str = "", destdir: str = "",
+            mandir: str = "/usr/local/share/man"):
+    """modules_install of ksocket.ko alone, and the man pages.
+
+    INSTALL_MOD_PATH works as usual; DESTDIR comes before both places, and where
+    only the former is given the pages go below it as well.
 
     The examples and the laboratory's modules have no business on a system. Nor
     has this the key that the kernel's own modules are signed with.
@@ -51,4 +55,7 @@ def install(kdir: str = "", arch: str = ""):
     kernel = choose(kdir, arch)
     root = modules.build(kernel)
     argv = [*modules.make_args(kernel, root / "ksocket"), "CONFIG_MODULE_SIG_ALL="]
-    print(run([*argv, "modules_install"], timeout=300))
+    modpath = os.environ.get("INSTALL_MOD_PATH", "")
+    print(run([*argv, f"INSTALL_MOD_PATH={destdir}{modpath}", "modules_install"], timeout=300))
+    place = docs.install(kerneldoc.script(kernel.headers), destdir or modpath, mandir)
+    print(f"  man pages: {place}")

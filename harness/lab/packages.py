@@ -38,6 +38,15 @@ CHECKERS = {
     "pycodestyle": "/usr/bin/pycodestyle",
     "codespell": "/usr/bin/codespell",
 }
+# For `make docs`; mandoc has a second opinion on the man pages.
+WRITERS = {
+    "python3-sphinx": "/usr/lib/python3/dist-packages/sphinx",
+    "python3-sphinx-rtd-theme": "/usr/lib/python3/dist-packages/sphinx_rtd_theme",
+    "python3-myst-parser": "/usr/lib/python3/dist-packages/myst_parser",
+    "man-db": "/usr/bin/man",
+    "groff-base": "/usr/bin/groff",
+    "mandoc": "/usr/bin/mandoc",
+}
 APT_ENV = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
 
 
