@@ -6,7 +6,7 @@ ifneq ($(KERNELRELEASE),)
 
 subdir-ccflags-y := -I$(src)/include -include $(src)/ksocket/compat.h
 
-ksocket-dirs := ksocket examples harness/modules
+ksocket-dirs := ksocket examples docs/from-hooks harness/modules
 ifdef CONFIG_KUNIT
 ksocket-dirs += kunit
 endif

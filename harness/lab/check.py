@@ -12,7 +12,7 @@ from .paths import LOGS, REPO, fresh
 from .process import run as run_process
 from .report import Report
 
-C_DIRS = ("ksocket", "include", "examples", "kunit", "harness/modules")
+C_DIRS = ("ksocket", "include", "examples", "docs/from-hooks", "kunit", "harness/modules")
 OURS = ("Makefile", ".ci", *C_DIRS, "harness", "docs", "README.md", ".gitignore")
 CUT = "hel,thi"     # what tests find when "hello" or "this" was cut off
 LICENCE = "SPDX-License-Identifier: GPL-2.0-only"
@@ -41,7 +41,7 @@ def run(say=print) -> Report:
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
               checkpatch, kernel_doc, described, warnings_61, warnings_612, readme, consumer,
-              event_table)
+              volo, event_table)
     for check in checks:
         try:
             problems = check(say)
@@ -112,7 +112,7 @@ def includes(_say) -> str:
     """Who may know whom: core not kinet; examples only the public headers."""
     core = matches(files(("ksocket/core",), (".c", ".h")), r'#include.*kinet',
                    "core must not know kinet")
-    examples = matches(files(("examples",), (".c", ".h")),
+    examples = matches(files(("examples", "docs/from-hooks"), (".c", ".h")),
                        r'#include\s+"(?!ksocket/|\w+\.h")|#include.*(\.\./|core/|compat)',
                        "an example uses public headers only, and its own")
     public = matches(files(("include",), (".h",)), r'#include.*(\.\./|core/|compat)',
@@ -213,11 +213,19 @@ def readme(say) -> str:
 
 def consumer(say) -> str:
     """So does the one in docs/consumer.md, which is in the kernel's style, too."""
-    name = modules.BUILD / "capitals.c"
-    name.write_text(_block("docs/consumer.md", "c"), encoding="utf-8")
-    said = tool(["perl", source(say) / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse",
+    return _in_style("docs/consumer.md", say) or _compile("docs/consumer.md", say)
+
+
+def volo(say) -> str:
+    """And the one in docs/from-volo.md, with its header and its positional initialiser."""
+    return _in_style("docs/from-volo.md", say) or _compile("docs/from-volo.md", say)
+
+
+def _in_style(document: str, say) -> str:
+    name = modules.BUILD / f"{Path(document).stem}.c"
+    name.write_text(_block(document, "c"), encoding="utf-8")
+    return tool(["perl", source(say) / "scripts/checkpatch.pl", "--no-tree", "--strict", "--terse",
                  "--no-summary", "--file", name])
-    return said or _compile("docs/consumer.md", say)
 
 
 def _compile(document: str, say) -> str:

@@ -53,7 +53,8 @@ def gather(program: Path, into: Path):
     topics = kerneldoc.topics(kerneldoc.read(program))
     (into / "reference").mkdir()
     for slug, heading, entries in topics:
-        text = _heading(heading) + (HANDLE if slug == "sockets" else "") + "\n".join(map(_entry, entries))
+        text = _heading(heading) + (HANDLE if slug == "sockets" else "")
+        text += "\n".join(map(_entry, entries))
         (into / f"reference/{slug}.rst").write_text(text, encoding="utf-8")
     names = [str(page.relative_to(REPO).with_suffix("")) for page in pages]
     guides = [name for name in GUIDES if name in names]

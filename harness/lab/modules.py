@@ -13,7 +13,8 @@ from .kernels import Kernel
 from .paths import BUILD, LOGS, REPO, locked
 from .process import run
 
-MIRRORED = ("Makefile", "include", "ksocket", "examples", "kunit", "harness/modules")
+MIRRORED = ("Makefile", "include", "ksocket", "examples", "docs/from-hooks", "kunit",
+            "harness/modules")
 SOURCES = (".c", ".h", ".S", "Kbuild", "Makefile")
 
 

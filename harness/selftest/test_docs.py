@@ -175,3 +175,49 @@ def test_an_incomplete_description_is_told(program, tmp_path, monkeypatch):
         "ksock_close: its kernel-doc has no Context:",
         "ksock_close: its kernel-doc has no Return:",
         "ksock_new: is public, and has no kernel-doc"]
+
+
+# --- what the pages say
+
+HOOKS = REPO / "docs/from-hooks"
+PROTOCOL = (r"^struct record \{.*?^\};\n", r"^static int conn_flush\(.*?^\}\n",
+            r"^static int conn_fill\(.*?^\}\n")
+
+
+def code(text: str) -> int:
+    """Lines that are neither blank nor comment."""
+    text = re.sub(r"/\*.*?\*/|//[^\n]*", "", text, flags=re.S)
+    return sum(1 for line in text.splitlines() if line.strip())
+
+
+def without_protocol(text: str) -> str:
+    for part in PROTOCOL:
+        text, found = re.subn(part, "", text, flags=re.M | re.S)
+        assert found == 1, part
+    return text
+
+
+def test_lines_saved():
+    """docs/from-hooks.md counts right, and names functions that are there."""
+    page = (REPO / "docs/from-hooks.md").read_text(encoding="utf-8")
+    counts = {}
+    for name in ("tally_raw.c", "tally.c"):
+        text = (HOOKS / name).read_text(encoding="utf-8")
+        counts[name] = (code(text), code(without_protocol(text)))
+        assert f"| `{name}` | {counts[name][0]} | {counts[name][1]} |\n" in page
+    saved = [raw - ours for raw, ours in zip(counts["tally_raw.c"], counts["tally.c"])]
+    assert f"| saved | {saved[0]} | {saved[1]} |\n" in page
+    raw = (HOOKS / "tally_raw.c").read_text(encoding="utf-8")
+    named = set(re.findall(r"`((?:conn|listener|tally)_\w+)\(\)`", page))
+    assert len(named) > 8
+    assert not [name for name in named if f"{name}(" not in raw]
+
+
+def test_volo_page_has_ten_events_and_all_six_callbacks():
+    page = (REPO / "docs/from-volo.md").read_text(encoding="utf-8")
+    events = re.findall(r"^\| `KSOCKET_EV_(\w+)` \| (.*) \|$", page, re.M)
+    assert len({name for name, _ in events}) == len(events) == 10
+    told = {name for _, here in events for name in re.findall(r"`([a-z]+)[`(]", here)}
+    assert told == {"connected", "disconnected", "newconn", "recv", "xmit", "exception"}
+    ours = re.findall(r"`(ksock_\w+)", page)
+    assert not set(ours) - set(DECLARED) - {"ksock_cb_flags", "ksock_"}
