@@ -31,6 +31,10 @@ install:
 docs:
 	@$(LAB) docs
 
+## deb: the Debian packages, ksocket-dkms and ksocket-dev, in build/deb/
+deb:
+	@$(LAB) deb
+
 ## test: everything that a change must pass; the last line is the count
 test:
 	@$(LAB) test
@@ -63,6 +67,10 @@ check:
 selftest:
 	@$(LAB) selftest --tests '$(T)'
 
+## deb-test: install the Debian packages into a system of their own, and load what DKMS built (T=)
+deb-test:
+	@$(LAB) deb-test --tests '$(T)'
+
 ## soak: the long runs (K=, T=)
 soak:
 	@$(LAB) soak $(if $(K),--kernel '$(K)') --tests '$(T)'
@@ -75,6 +83,6 @@ clean:
 help:
 	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all modules install docs test demo shell harness kunit kunit-uml check selftest soak clean help
+.PHONY: all modules install docs deb deb-test test demo shell harness kunit kunit-uml check selftest soak clean help
 
 endif

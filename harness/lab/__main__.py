@@ -46,6 +46,11 @@ def selftest(args):
     return finish(tests.run(kernel=args.kernel, expression=args.tests))
 
 
+def deb_test(args):
+    from . import selftest as tests
+    return finish(tests.deb(expression=args.tests))
+
+
 def test(_args):
     from . import stages
     return stages.run()
@@ -59,6 +64,11 @@ def soak(args):
 def shell(args):
     from . import shell as session
     return session.run(args.kernel)
+
+
+def deb(_args):
+    from . import deb as packages
+    return packages.make()
 
 
 def demo(_args):
@@ -77,7 +87,8 @@ def parser():
     for name, call, kernel in (("harness", harness, "deb6.12"), ("soak", soak, ""),
                                ("kunit", kunit, "debug"), ("selftest", selftest, "uml"),
                                ("shell", shell, "deb6.12"), ("check", check, ""),
-                               ("test", test, ""), ("demo", demo, ""), ("docs", docs, "")):
+                               ("test", test, ""), ("demo", demo, ""), ("docs", docs, ""),
+                               ("deb", deb, ""), ("deb-test", deb_test, "")):
         one = commands.add_parser(name)
         one.add_argument("--kernel", default=kernel)
         one.add_argument("--tests", default="", help="a pytest -k expression")

@@ -13,9 +13,12 @@ from .process import run as run_process
 from .report import Report
 
 C_DIRS = ("ksocket", "include", "examples", "docs/from-hooks", "kunit", "harness/modules")
-OURS = ("Makefile", ".ci", *C_DIRS, "harness", "docs", "README.md", ".gitignore")
+OURS = ("Makefile", ".ci", *C_DIRS, "debian", "harness", "docs", "README.md",
+        ".gitignore")
 CUT = "hel,thi"     # what tests find when "hello" or "this" was cut off
 LICENCE = "SPDX-License-Identifier: GPL-2.0-only"
+# Their formats have no comments.
+UNMARKED = ("debian/changelog", "debian/copyright", "debian/source/format")
 # A version check belongs into compat.h, the API's types are its own names, and
 # the deliberately broken module is broken.
 CHECKPATCH_IGNORE = {
@@ -99,7 +102,7 @@ def matches(paths, pattern, why) -> str:
 def licences(_say) -> str:
     """Every file says its licence first (after #! where there is one)."""
     bad = []
-    for path in files():
+    for path in [p for p in files() if name(p) not in UNMARKED]:
         lines = path.read_text(encoding="utf-8").splitlines()[:2]
         if lines and lines[0].startswith("#!"):
             lines = lines[1:]

@@ -13,13 +13,22 @@ BUDGET = 900
 
 def run(say=print, kernel: str = "uml", expression: str = "") -> Report:
     modules.build(kernels.get(kernel, say), say=say)
-    logs = fresh(LOGS / "selftest")
-    report = Report("selftest")
+    return _pytest("selftest", "not deb", expression, kernel, say)
+
+
+def deb(say=print, expression: str = "") -> Report:
+    """The Debian packages' tests, which need no kernel of our own."""
+    return _pytest("deb", "deb", expression, "", say)
+
+
+def _pytest(name: str, mark: str, expression: str, kernel: str, say) -> Report:
+    logs = fresh(LOGS / name)
+    report = Report(name)
     results = logs / "results.jsonl"
     env = dict(os.environ, KSOCKET_RESULTS=str(results), KSOCKET_SELFTEST_KERNEL=kernel,
                PYTHONUNBUFFERED="1")
     argv = ["/usr/bin/python3", "-B", "-m", "pytest", "-p", "no:cacheprovider", "-v",
-            "--tb=short", "--color=no", f"--junitxml={logs}/junit.xml",
+            "--tb=short", "--color=no", f"--junitxml={logs}/junit.xml", "-m", mark,
             HARNESS / "selftest"]
     if expression:
         argv += ["-k", expression]

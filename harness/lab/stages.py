@@ -11,7 +11,7 @@ import threading
 import time
 from dataclasses import dataclass, field
 
-from . import check, harness, kernels, kunit, ownkernel, packages, process, selftest
+from . import check, deb, harness, kernels, kunit, ownkernel, packages, process, selftest
 from .errors import LabError
 from .report import Report
 
@@ -72,6 +72,7 @@ def all_stages():
         Stage("smoke deb6.1", 1800, suite("deb6.1", 1800, "smoke"),
               ("kernel deb6.1",)),
         Stage("check", 1200, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
+        Stage("deb", 900, selftest.deb, ("kernel deb6.12", "kernel deb6.1")),
         Stage("kunit uml", 420, lambda say: kunit.run("uml", say), ("kernel uml",)),
         Stage("harness uml", 1800, suite("uml", 1800), ("kernel uml",),
               ("kunit uml",)),
@@ -215,7 +216,8 @@ class Runner:
 
 def run() -> int:
     os.environ.setdefault("PYTHONUNBUFFERED", "1")
-    packages.ensure({**packages.TOOLS, **packages.CHECKERS}, Say("packages"))
+    packages.ensure({**packages.TOOLS, **packages.CHECKERS, **deb.TOOLS, **deb.TESTERS},
+                    Say("packages"))
     runner = Runner(all_stages())
     report = runner.run()
     runner.table()
