@@ -10,6 +10,9 @@ ksocket-dirs := ksocket examples docs/from-hooks harness/modules
 ifdef CONFIG_KUNIT
 ksocket-dirs += kunit
 endif
+ifdef KSOCKET_BENCH
+ksocket-dirs := ksocket bench/modules
+endif
 obj-m += $(foreach d,$(ksocket-dirs),$(if $(wildcard $(src)/$d/Kbuild),$d/))
 
 else
@@ -75,6 +78,10 @@ deb-test:
 soak:
 	@$(LAB) soak $(if $(K),--kernel '$(K)') --tests '$(T)'
 
+## bench: what calls cost, beside what is below them: build/bench/index.html (T=<row>)
+bench:
+	@$(LAB) bench --tests '$(T)'
+
 ## clean: remove what make built here (cached kernels stay)
 clean:
 	rm -rf build
@@ -83,6 +90,6 @@ clean:
 help:
 	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all modules install docs deb deb-test test demo shell harness kunit kunit-uml check selftest soak clean help
+.PHONY: all modules install docs deb deb-test test demo shell harness kunit kunit-uml check selftest soak bench clean help
 
 endif

@@ -61,6 +61,11 @@ def soak(args):
     return finish(runs.run(args.kernel, args.tests))
 
 
+def bench(args):
+    from . import bench as figures
+    return figures.run(args.tests, args.boots, args.profile)
+
+
 def shell(args):
     from . import shell as session
     return session.run(args.kernel)
@@ -94,6 +99,11 @@ def parser():
         one.add_argument("--tests", default="", help="a pytest -k expression")
         one.add_argument("--mark", default="not soak", help="a pytest -m expression")
         one.set_defaults(call=call)
+    one = commands.add_parser("bench")
+    one.add_argument("--tests", default="", help="rows whose name contains this")
+    one.add_argument("--boots", type=int, default=3)
+    one.add_argument("--profile", default="", help="a figure, whose instructions are shown")
+    one.set_defaults(call=bench)
     for name, call in (("modules", modules), ("install", install)):
         one = commands.add_parser(name)
         one.add_argument("--kdir", default="")

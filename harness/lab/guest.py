@@ -27,6 +27,14 @@ LINES_OF_LOG = 20
 COMMAND_LINE = ("panic=-1 oops=panic loglevel=7 printk.devkmsg=on net.ifnames=0 "
                 "mitigations=off nokaslr rdinit=/init dummy.numdummies=0 kunit.enable=1")
 
+PROCESSORS = ("-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand", "-smp", "2,sockets=2")
+# One, whose clock is the number of instructions executed: the same each time. A
+# string instruction would count once a byte, so none is announced as fast. When
+# there is nothing to execute, time passes at once: a guest's time-outs mean little.
+COUNTING = ("-accel", "tcg", "-icount", "shift=0,sleep=off", "-seed", "1",
+            "-rtc", "base=2025-01-01,clock=vm", "-cpu", "max,-erms", "-smp", "1")
+COUNTING_LINE = "norandmaps preempt=none"
+
 
 @dataclass
 class Result:
@@ -95,13 +103,16 @@ class Guest:
     """One guest, as a context manager: with Guest(kernel, "name") as guest: ..."""
 
     def __init__(self, kernel: Kernel, name: str, memory: str = "1536M", append: str = "",
-                 boot_timeout: float = 180, terminal: bool = False):
+                 boot_timeout: float = 180, terminal: bool = False, counting: bool = False,
+                 plugin: str = ""):
         self.kernel = kernel
         self.name = name
         self.memory = memory
         self.append = append
         self.boot_timeout = boot_timeout
         self.terminal = terminal
+        self.counting = counting
+        self.plugin = plugin
         self.logs = LOGS / name
         self.console = self.logs / "console.log"
         self.share = self.logs / "share"
@@ -146,7 +157,8 @@ class Guest:
         modules = f" lab.modules={self.kernel.modules}" if self.kernel.modules else ""
         # By default KASAN falls silent after its first report.
         debug = " kasan_multi_shot" if self.kernel.debug else ""
-        return f"{COMMAND_LINE}{debug} lab.repo={REPO}{modules} {self.append}".strip()
+        counting = f" {COUNTING_LINE}" if self.counting else ""
+        return f"{COMMAND_LINE}{debug}{counting} lab.repo={REPO}{modules} {self.append}".strip()
 
     def _qemu(self, channel) -> list:
         def share(tag, path, more):
@@ -158,14 +170,15 @@ class Guest:
         # Our own kernel has no ACPI. Debian's need its timers: on a busy host they
         # can't measure the counter's speed otherwise, and count ticks instead.
         line = f"console=ttyS0 tsc=reliable reboot=t,force {self._arguments()}"
-        argv = [QEMU, "-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand", "-smp", "2,sockets=2",
-                "-m", self.memory, "-nodefaults", "-no-user-config", "-no-reboot",
-                "-display", "none", "-kernel", self.kernel.image,
-                "-initrd", initramfs.get(self.kernel), "-append", line,
+        argv = [QEMU, *(COUNTING if self.counting else PROCESSORS), "-m", self.memory,
+                "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
+                "-kernel", self.kernel.image, "-initrd", initramfs.get(self.kernel), "-append", line,
                 "-serial", f"file:{self.console}", "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,fd={channel.fileno()}",
                 "-device", "virtserialport,chardev=agent,name=lab.agent",
                 *share("root", "/", ",readonly=on"), *share("share", self.share, "")]
+        if self.plugin:
+            argv += ["-plugin", self.plugin]
         if self.terminal:
             argv += ["-chardev", "stdio,id=terminal,signal=off", "-serial", "chardev:terminal"]
         return argv

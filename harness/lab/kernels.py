@@ -2,8 +2,8 @@
 """The kernels the project is tried on, by short name.
 
 deb6.1, deb6.12: Debian's newest amd64 kernel of the series, unpacked side by
-side with its headers, nothing installed on the host. debug, uml, kcsan: our own,
-see ownkernel.py.
+side with its headers, nothing installed on the host. debug, uml, kcsan,
+bench-uml: our own, see ownkernel.py.
 """
 
 import functools
@@ -17,7 +17,7 @@ from .paths import cache, filled, plain
 from .process import run
 
 DEBIAN = {"deb6.1": "6.1", "deb6.12": "6.12"}
-OWN = ("debug", "uml", "kcsan")
+OWN = ("debug", "uml", "kcsan", "bench-uml")
 ALL = (*DEBIAN, *OWN)
 
 
@@ -35,7 +35,7 @@ class Kernel:
 
     @property
     def uml(self) -> bool:
-        return self.name == "uml"
+        return self.name.endswith("uml")
 
 
 def get(name: str, say=print) -> Kernel:

@@ -14,7 +14,7 @@ from .paths import BUILD, LOGS, REPO, locked
 from .process import run
 
 MIRRORED = ("Makefile", "include", "ksocket", "examples", "docs/from-hooks", "kunit",
-            "harness/modules")
+            "harness/modules", "bench/modules")
 SOURCES = (".c", ".h", ".S", "Kbuild", "Makefile")
 
 

@@ -2,8 +2,9 @@
 """Our own kernels: Debian's source with everything on that looks for mistakes.
 
 debug is for QEMU (x86, two CPUs); uml is user-mode Linux (one CPU, quick);
-kcsan, for QEMU too, has nothing but the watch on data races. Each is built
-once, and kept by the source's version and its configuration.
+kcsan, for QEMU too, has nothing but the watch on data races; bench-uml looks for
+nothing, and is measured. Each is built once, and kept by the source's version and
+its configuration.
 """
 
 import hashlib
@@ -46,6 +47,8 @@ RECIPES = {
     "debug": Recipe("x86_64", ("common", "x86"), "vmlinux", "vmlinux"),
     "uml": Recipe("um", ("common", "uml"), "linux", "linux", (UML_REGISTERS,)),
     "kcsan": Recipe("x86_64", ("common", "x86", "kcsan"), "vmlinux", "vmlinux", debug=False),
+    "bench-uml": Recipe("um", ("common", "uml", "bench"), "linux", "linux", (UML_REGISTERS,),
+                        debug=False),
 }
 
 

@@ -47,6 +47,10 @@ WRITERS = {
     "groff-base": "/usr/bin/groff",
     "mandoc": "/usr/bin/mandoc",
 }
+BENCH = {
+    "python3-matplotlib": "/usr/lib/python3/dist-packages/matplotlib",
+    "libc6-dev": "/usr/lib/x86_64-linux-gnu/libc.a",
+}
 APT_ENV = dict(os.environ, DEBIAN_FRONTEND="noninteractive")
 
 

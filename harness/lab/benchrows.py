@@ -1,0 +1,164 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""What make bench measures: figures, and rows that compare two of them."""
+
+from dataclasses import dataclass
+
+# How a figure is measured, see docs/bench.md
+ICOUNT, UML, MEMORY = "icount", "uml", "memory"
+
+
+@dataclass(frozen=True)
+class Figure:
+    """Something that bench.ko performs n times."""
+
+    name: str
+    title: str
+    n: int
+    method: str = ICOUNT
+
+
+@dataclass(frozen=True)
+class Row:
+    """A figure beside its baseline: their ratio, and what it should be."""
+
+    name: str
+    title: str
+    figure: str
+    baseline: str
+    group: str
+    method: str = ICOUNT
+    must: float = 0
+    aim: float = 0
+    floor: bool = False     # the null transport is a bound for it
+
+
+FLOOR = "floor"
+IDLE = 20000        # connections
+RPC = 4000
+BATCHED = 12800
+
+_RPC = (
+    ("rpc-raw", "thread, kernel_sendmsg and kernel_recvmsg"),
+    ("rpc-ksock", "thread, ksock_send and ksock_recv, at both ends"),
+    ("rpc-ksock-server", "thread, ksock_send and ksock_recv"),
+    ("rpc-hook", "bare sk_data_ready hook"),
+    ("rpc-deferred", "ksock deferred callback"),
+    ("rpc-handover", "ksock direct callback that hands over to a work item"),
+    ("rpc-epoll", "epoll in user space"),
+)
+
+FIGURES = (
+    Figure(FLOOR, "a request and its answer over IP by a null transport", RPC),
+    *(Figure(name, f"64-byte RPC: {title}", RPC) for name, title in _RPC),
+    *(Figure(f"{name}-64", f"64-byte RPC, 64 batched: {title}", BATCHED)
+      for name, title in _RPC),
+    Figure("stream-raw", "4 KB stream into kernel_recvmsg", 4000),
+    Figure("stream-ksock", "4 KB stream into ksock_recv", 4000),
+    Figure("stream-hook", "4 KB stream into a bare hook", 4000),
+    Figure("stream-deferred", "4 KB stream into a deferred callback", 4000),
+    Figure("bulk-raw", "64 KB bulk into kernel_recvmsg, copied", 500),
+    Figure("bulk-ksock", "64 KB bulk into ksock_recv, copied", 500),
+    Figure("bulk-hook", "64 KB bulk into a bare hook, copied", 500),
+    Figure("conn-raw-fin", "connect, accept, close by FIN: raw calls", 2000),
+    Figure("conn-ksock-fin", "connect, accept, close by FIN: ksock", 2000),
+    Figure("conn-raw-reset", "connect, accept, reset: raw calls", 2000),
+    Figure("conn-ksock-reset", "connect, accept, reset: ksock", 2000),
+    Figure("poll-raw", "poll: the family's", 5000),
+    Figure("poll-ksock", "ksock_poll", 5000),
+    Figure("getsockopt-raw", "getsockopt: do_sock_getsockopt", 5000),
+    Figure("getsockopt-ksock", "ksock_getsockopt", 5000),
+    Figure("event-none", "64 bytes sent to a socket nobody watches", 500),
+    Figure("event-none-ksock", "64 bytes sent to a ksocket without callbacks", 500),
+    Figure("event-hook", "64 bytes sent to an empty bare hook", 500),
+    Figure("event-direct", "64 bytes sent to an empty direct callback", 500),
+    Figure("event-deferred", "64 bytes sent to an empty deferred callback", 500),
+    Figure("bulk-raw", "64 KB bulk into kernel_recvmsg, copied", 8000, UML),
+    Figure("bulk-ksock", "64 KB bulk into ksock_recv, copied", 8000, UML),
+    Figure("bulk-hook", "64 KB bulk into a bare hook, copied", 8000, UML),
+    Figure("bulk-deferred", "64 KB bulk into a deferred callback, copied", 8000, UML),
+    Figure("stream-raw", "4 KB stream into kernel_recvmsg", 60000, UML),
+    Figure("stream-ksock", "4 KB stream into ksock_recv", 60000, UML),
+    Figure("memory-raw", "an idle connection, both ends raw", IDLE, MEMORY),
+    Figure("memory-ksock", "an idle connection, the server's end a ksocket", IDLE, MEMORY),
+    Figure("memory-callbacks", "with callbacks", IDLE, MEMORY),
+    Figure("memory-thread", "with a thread, raw", IDLE, MEMORY),
+    Figure("memory-ksock-thread", "with a thread", IDLE, MEMORY),
+)
+
+ROWS = (
+    Row("rpc", "blocking ksock_send and ksock_recv / raw kernel calls",
+        "rpc-ksock", "rpc-raw", "A request and its answer, 64 bytes", ICOUNT, 1.02, 1.01, True),
+    Row("rpc-server", "the same at the server's end only / raw kernel calls",
+        "rpc-ksock-server", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("hook-thread", "bare hook echo / thread echo",
+        "rpc-hook", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("deferred-hook", "ksock deferred callback echo / bare hook",
+        "rpc-deferred", "rpc-hook", "A request and its answer, 64 bytes", floor=True),
+    Row("deferred-thread", "ksock deferred callback echo / thread echo",
+        "rpc-deferred", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("handover-thread", "ksock direct callback that hands over / thread echo",
+        "rpc-handover", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("deferred-epoll", "ksock deferred callback echo / user epoll",
+        "rpc-deferred", "rpc-epoll", "A request and its answer, 64 bytes", floor=True),
+    Row("epoll-thread", "user epoll / thread echo",
+        "rpc-epoll", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("rpc-64", "blocking ksock_send and ksock_recv / raw kernel calls",
+        "rpc-ksock-64", "rpc-raw-64", "64 connections, requests batched"),
+    Row("hook-epoll-64", "bare hook echo / user epoll",
+        "rpc-hook-64", "rpc-epoll-64", "64 connections, requests batched"),
+    Row("deferred-epoll-64", "ksock deferred callback echo / user epoll",
+        "rpc-deferred-64", "rpc-epoll-64", "64 connections, requests batched"),
+    Row("stream", "ksock_recv / kernel_recvmsg",
+        "stream-ksock", "stream-raw", "A stream of 4 KB messages"),
+    Row("stream-hook", "bare hook / kernel_recvmsg",
+        "stream-hook", "stream-raw", "A stream of 4 KB messages"),
+    Row("stream-deferred", "ksock deferred callback / kernel_recvmsg",
+        "stream-deferred", "stream-raw", "A stream of 4 KB messages"),
+    Row("bulk-instructions", "ksock_send and ksock_recv / raw kernel calls, 64 KB",
+        "bulk-ksock", "bulk-raw", "Bulk"),
+    Row("bulk-hook-instructions", "bare hook / kernel_recvmsg, 64 KB",
+        "bulk-hook", "bulk-raw", "Bulk"),
+    Row("bulk", "ksock_send and ksock_recv / raw kernel calls, 64 KB",
+        "bulk-ksock", "bulk-raw", "Bytes a second, by processor time", UML),
+    Row("bulk-hook", "bare hook / kernel_recvmsg, 64 KB",
+        "bulk-hook", "bulk-raw", "Bytes a second, by processor time", UML),
+    Row("bulk-deferred", "ksock deferred callback / kernel_recvmsg, 64 KB",
+        "bulk-deferred", "bulk-raw", "Bytes a second, by processor time", UML),
+    Row("stream-uml", "ksock_send and ksock_recv / raw kernel calls, 4 KB",
+        "stream-ksock", "stream-raw", "Bytes a second, by processor time", UML),
+    Row("conn-fin", "ksock / raw kernel calls, both ends close by FIN",
+        "conn-ksock-fin", "conn-raw-fin", "Connect, accept, close"),
+    Row("conn-reset", "ksock / raw kernel calls, the client resets",
+        "conn-ksock-reset", "conn-raw-reset", "Connect, accept, close"),
+    Row("poll", "ksock_poll / the family's poll",
+        "poll-ksock", "poll-raw", "A call alone"),
+    Row("getsockopt", "ksock_getsockopt / do_sock_getsockopt",
+        "getsockopt-ksock", "getsockopt-raw", "A call alone"),
+    Row("event", "a send to an empty direct callback / to an empty bare hook",
+        "event-direct", "event-hook", "An event that nobody acts upon"),
+    Row("event-deferred", "a send to an empty deferred callback / to an empty bare hook",
+        "event-deferred", "event-hook", "An event that nobody acts upon"),
+    Row("memory", "a callback server's end / one with a thread, 20,000 connections",
+        "memory-callbacks", "memory-ksock-thread", "Memory of an idle connection", MEMORY,
+        0.12, 0.10),
+    Row("memory-raw-thread", "a callback server's end / a raw one with a thread",
+        "memory-callbacks", "memory-thread", "Memory of an idle connection", MEMORY),
+    Row("memory-ksock", "a ksocket / a raw kernel socket",
+        "memory-ksock", "memory-raw", "Memory of an idle connection", MEMORY),
+)
+
+
+def chosen(text: str) -> list:
+    """The rows whose name contains the text; all of them without one."""
+    return [row for row in ROWS if text in row.name]
+
+
+def needed(rows, method: str) -> list:
+    """The figures that these rows compare, measured by the method."""
+    rows = [row for row in rows if row.method == method]
+    wanted = {name for row in rows for name in (row.figure, row.baseline)}
+    if any(row.floor for row in rows):
+        wanted.add(FLOOR)
+    if method == MEMORY and rows:
+        wanted.add("memory-raw")        # what a client's end costs
+    return [f for f in FIGURES if f.method == method and f.name in wanted]
