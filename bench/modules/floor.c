@@ -79,7 +79,7 @@ static int requests(unsigned int n)
 		due++;
 		err = emit(false);
 		while (!err && READ_ONCE(answers) < due && !READ_ONCE(failed))
-			schedule_timeout_uninterruptible(1);
+			yield();
 	}
 	return err ?: failed;
 }

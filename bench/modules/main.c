@@ -8,7 +8,6 @@
  * instructions that were executed. The host takes the figures that depend on
  * time rather than instructions by the processor time of the whole guest.
  */
-#include <linux/ktime.h>
 #include <linux/module.h>
 #include <linux/timex.h>
 
@@ -22,8 +21,8 @@ static const struct figure *const tables[] = {
 static DEFINE_MUTEX(bench_lock);
 static char result[512] = "none\n";
 static size_t used;
-static cycles_t begun;
-static u64 begun_at;
+static cycles_t begun, took;
+static unsigned int performed;
 
 /*
  * Emulators know these by what no compiler writes: an operand that has no use.
@@ -60,23 +59,18 @@ void bench_note(const char *name, long long value)
 void bench_begin(void)
 {
 	mark_begin();
-	begun_at = ktime_get_ns();
 	begun = get_cycles();
 }
 
 /**
- * bench_end() - what is measured has ended
+ * bench_end() - what is measured has ended, or pauses
  * @ops: operations it was
  */
 void bench_end(unsigned int ops)
 {
-	cycles_t took = get_cycles() - begun;
-	u64 ns = ktime_get_ns() - begun_at;
-
+	took += get_cycles() - begun;
 	mark_end();
-	bench_note("ops", ops);
-	bench_note("instructions", took);
-	bench_note("ns", ns);
+	performed += ops;
 }
 
 static const struct figure *find(const char *name)
@@ -121,12 +115,15 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	init_completion(&order.done);
 	mutex_lock(&bench_lock);
 	used = 0;
-	bench_note("n", order.n);
+	took = 0;
+	performed = 0;
 	task = kthread_run(perform, &order, "bench");
 	if (IS_ERR(task))
 		order.err = PTR_ERR(task);
 	else
 		wait_for_completion(&order.done);
+	bench_note("ops", performed);
+	bench_note("instructions", took);
 	mutex_unlock(&bench_lock);
 	if (order.err)
 		pr_err("bench: %s: %d\n", name, order.err);

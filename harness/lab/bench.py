@@ -159,12 +159,14 @@ def _tell(rows):
 
 # --- the guest's side
 
-def _build(name: str):
+def build(name: str):
+    """A kernel, and the directory of what is measured, built for it."""
     kernel = kernels.get(name)
     return kernel, modules.build(kernel, ["KSOCKET_BENCH=1"], "bench")
 
 
-def _build_epoll():
+def build_epoll():
+    """The server in user space, as the guest will run it."""
     source = REPO / "bench" / "epoll.c"
     run_process(["gcc-12", "-O2", "-Wall", "-static", "-o", EPOLL, source], timeout=120)
 
@@ -176,7 +178,8 @@ def _job(guest: Guest, argv, bound: float = BOUND):
     return job
 
 
-def _command(guest: Guest, *argv, bound: float = BOUND) -> str:
+def command(guest: Guest, *argv, bound: float = BOUND) -> str:
+    """Run it to its end, bounded by our clock; what it says."""
     job = _job(guest, list(argv), bound)
     done = job.wait()
     if done.code:
@@ -187,7 +190,7 @@ def _command(guest: Guest, *argv, bound: float = BOUND) -> str:
 
 def load_modules(guest: Guest, root: Path):
     for name in ("ksocket/ksocket.ko", "bench/modules/bench.ko"):
-        _command(guest, "insmod", root / name)
+        command(guest, "insmod", root / name)
 
 
 @contextlib.contextmanager
@@ -206,7 +209,7 @@ def user_server(guest: Guest):
 
 def perform(guest: Guest, name: str, n: int) -> dict:
     """Have bench.ko do it; what it says, word by word."""
-    said = _command(guest, "sh", "-c", f"echo {name} {n} > {RUN} && cat {RUN}")
+    said = command(guest, "sh", "-c", f"echo {name} {n} > {RUN} && cat {RUN}")
     return {k: int(v) for k, _, v in (word.partition("=") for word in said.split())}
 
 
@@ -226,14 +229,14 @@ def _about(kernel) -> dict:
 # --- the methods
 
 def _icount(figures, boots: int):
-    kernel, root = _build("deb6.12")
-    _build_epoll()
+    kernel, root = build("deb6.12")
+    build_epoll()
     samples = {f.name: [] for f in figures}
     for boot in range(boots):
         print(f"icount: boot {boot + 1} of {boots}", flush=True)
         with counting_guest(kernel, "bench-icount") as guest:
             load_modules(guest, root)
-            _command(guest, "sleep", str(SETTLING))
+            command(guest, "sleep", str(SETTLING))
             for figure in figures:
                 user = user_server(guest) if "epoll" in figure.name else contextlib.nullcontext()
                 with user:
@@ -248,17 +251,17 @@ def _icount(figures, boots: int):
 
 def _memory(figures, boots: int):
     """Each in a boot of its own: what one leaves in the slabs would help the next."""
-    kernel, root = _build("deb6.12")
+    kernel, root = build("deb6.12")
     samples = {f.name: [] for f in figures}
     for boot in range(boots):
         print(f"memory: round {boot + 1} of {boots}", flush=True)
         for figure in figures:
             with counting_guest(kernel, "bench-memory", MEMORY_SIZE) as guest:
                 load_modules(guest, root)
-                _command(guest, "sleep", str(SETTLING))
+                command(guest, "sleep", str(SETTLING))
                 said = perform(guest, figure.name, figure.n)
-            each = said["kb"] * 1024 / said["ops"]
-            slab = said["slab_kb"] * 1024 / said["ops"]
+            each = said["kb"] * 1024 / said["connections"]
+            slab = said["slab_kb"] * 1024 / said["connections"]
             samples[figure.name].append(each)
             print(f"  {figure.name:20} {each:8.0f} bytes, {slab:8.0f} of them in slabs",
                   flush=True)
@@ -273,7 +276,7 @@ def _processor_time(guest: Guest) -> int:
 
 def _uml(figures, _boots: int):
     """All in one boot, one after the other, and that many times."""
-    kernel, root = _build("bench-uml")
+    kernel, root = build("bench-uml")
     samples = {f.name: [] for f in figures}
     with Guest(kernel, "bench-uml") as guest:
         load_modules(guest, root)
