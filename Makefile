@@ -11,7 +11,7 @@ ifdef CONFIG_KUNIT
 ksocket-dirs += kunit
 endif
 ifdef KSOCKET_BENCH
-ksocket-dirs := ksocket bench/modules
+ksocket-dirs += bench/modules
 endif
 obj-m += $(foreach d,$(ksocket-dirs),$(if $(wildcard $(src)/$d/Kbuild),$d/))
 
@@ -78,9 +78,9 @@ deb-test:
 soak:
 	@$(LAB) soak $(if $(K),--kernel '$(K)') --tests '$(T)'
 
-## bench: what calls cost, beside what is below them: build/bench/index.html (T=<row>)
+## bench: what calls cost, beside what is below them: build/bench/index.html (T=<row>, P=<row>)
 bench:
-	@$(LAB) bench --tests '$(T)'
+	@$(LAB) bench --tests '$(T)' $(if $(P),--profile '$(P)')
 
 ## clean: remove what make built here (cached kernels stay)
 clean:

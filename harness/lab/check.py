@@ -12,7 +12,8 @@ from .paths import LOGS, REPO, fresh
 from .process import run as run_process
 from .report import Report
 
-C_DIRS = ("ksocket", "include", "examples", "docs/from-hooks", "kunit", "harness/modules")
+C_DIRS = ("ksocket", "include", "examples", "docs/from-hooks", "kunit", "harness/modules",
+          "bench")
 OURS = ("Makefile", ".ci", *C_DIRS, "debian", "harness", "docs", "README.md",
         ".gitignore")
 CUT = "hel,thi"     # what tests find when "hello" or "this" was cut off
@@ -186,7 +187,8 @@ def warnings_61(say) -> str:
 
 def warnings_612(say) -> str:
     """No warning at W=1, nor of sparse, on Debian's 6.12."""
-    return _warnings("deb6.12", ["W=1", "C=2", "CHECK=sparse", "CF=-D__CHECK_ENDIAN__"], say)
+    extra = ["W=1", "C=2", "CHECK=sparse", "CF=-D__CHECK_ENDIAN__", "KSOCKET_BENCH=1"]
+    return _warnings("deb6.12", extra, say)
 
 
 def _warnings(kernel: str, extra: list, say) -> str:
