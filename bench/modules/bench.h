@@ -11,14 +11,22 @@
 #include <net/sock.h>
 #include <ksocket/ksocket.h>
 
+struct server;
+
 /**
- * struct figure - something to count
+ * struct figure - something to count; what else than these it needs is @run's
  * @name: what the host calls it
- * @run: performs about @n operations between bench_begin() and bench_end()
+ * @run: performs about n operations between bench_begin() and bench_end()
+ * @server: what serves the connections
+ * @ks: the client's end, or both, are ksockets
+ * @many: connections, or bytes
  */
 struct figure {
-	const char	*name;
-	int		(*run)(unsigned int n);
+	const char		*name;
+	int			(*run)(const struct figure *f, unsigned int n);
+	const struct server	*server;
+	bool			ks;
+	size_t			many;
 };
 
 /* main.c: what is measured, and the result */
@@ -64,6 +72,8 @@ int end_recv(struct end *e, void *data, size_t len, int flags);
  * @saved: the hook that a bare hook replaced
  * @events: callbacks, or hooks, that ran
  * @received: bytes that a server took
+ * @due: when it has taken so many
+ * @all: it has, or its callback has run
  * @failed: the server's first error
  * @buf: the server's memory
  */
@@ -76,6 +86,8 @@ struct conn {
 	void			(*saved)(struct sock *sk);
 	u64			events;
 	u64			received;
+	u64			due;
+	struct completion	all;
 	int			failed;
 	char			*buf;
 };
@@ -99,12 +111,18 @@ void conn_join(struct conn *c);
 void conn_hook(struct conn *c, void (*hook)(struct sock *sk));
 void conn_unhook(struct conn *c);
 
-/* What the hooks and actors of a server share: one message, whole or in parts */
-struct sock;
+void conn_received(struct conn *c, size_t len);
+
+/* rpc.c, stream.c: how servers of other files are measured */
+#define BATCH	64
+
+int run_rpc(const struct figure *f, unsigned int n);
+int run_stream(const struct figure *f, unsigned int n);
 int hook_send(struct sock *sk, void *data, size_t len);
 
 /* The tables of figures; each ends with a NULL */
 extern const struct figure rpc_figures[], stream_figures[], conn_figures[],
-			   call_figures[], floor_figures[], memory_figures[];
+			   call_figures[], floor_figures[], memory_figures[],
+			   actor_figures[];
 
 #endif /* _BENCH_H */

@@ -11,12 +11,12 @@
 
 #define ROUNDS(n, statement)			\
 do {						\
-	unsigned int left = (n);		\
+	unsigned int many = (n), i;		\
 						\
 	bench_begin();				\
-	while (left--)				\
+	for (i = 0; i < many; i++)		\
 		statement;			\
-	bench_end(n);				\
+	bench_end(many);			\
 } while (0)
 
 static int by_nothing(struct conn *c)
@@ -27,7 +27,7 @@ static int by_nothing(struct conn *c)
 static const struct server raw = { .start = by_nothing };
 static const struct server ksock = { .ks = true, .start = by_nothing };
 
-static int poll_raw(unsigned int n)
+static int poll_raw(const struct figure *f, unsigned int n)
 {
 	static struct file file;	/* not looked at, as nobody waits */
 	const struct proto_ops *ops;
@@ -43,7 +43,7 @@ static int poll_raw(unsigned int n)
 	return err;
 }
 
-static int poll_ksock(unsigned int n)
+static int poll_ksock(const struct figure *f, unsigned int n)
 {
 	struct conn c;
 	int err;
@@ -55,7 +55,7 @@ static int poll_ksock(unsigned int n)
 	return err;
 }
 
-static int getsockopt_raw(unsigned int n)
+static int getsockopt_raw(const struct figure *f, unsigned int n)
 {
 	int value, len = sizeof(value);
 	struct conn c;
@@ -70,7 +70,7 @@ static int getsockopt_raw(unsigned int n)
 	return err;
 }
 
-static int getsockopt_ksock(unsigned int n)
+static int getsockopt_ksock(const struct figure *f, unsigned int n)
 {
 	int value, len = sizeof(value);
 	struct conn c;
@@ -113,10 +113,18 @@ static int by_callback(struct conn *c)
 	return ksock_callbacks(c->server.ks, &cb, c);
 }
 
+static void waking_callback(ksocket_t s, void *arg, ssize_t len)
+{
+	struct conn *c = arg;
+
+	c->events++;
+	complete(&c->all);
+}
+
 static int by_deferred(struct conn *c)
 {
 	static const ksock_callbacks_t cb = {
-		.recv = empty_callback,
+		.recv = waking_callback,
 		.flags = KSOCK_CB_DEFERRED,
 	};
 
@@ -142,19 +150,18 @@ static const struct server deferred = {
 };
 
 /*
- * Only the send is counted, in which a direct callback runs; a deferred one has
- * the processor first. What came is taken away before the next.
+ * Only the send is counted, in which a direct callback runs; a deferred one is
+ * waited for. What came is taken away before the next.
  */
 static int one_event(struct conn *c, bool told_later)
 {
 	char data[64] = {};
-	u64 had = c->events;
 	int err, n;
 
 	bench_begin();
 	err = end_send(&c->client, data, sizeof(data));
-	while (told_later && !err && READ_ONCE(c->events) == had)
-		yield();
+	if (told_later && !err)
+		wait_for_completion(&c->all);
 	bench_end(1);
 	if (err)
 		return err;
@@ -164,49 +171,26 @@ static int one_event(struct conn *c, bool told_later)
 	return n < 0 ? n : -EIO;
 }
 
-static int events(const struct server *sv, bool told_later, unsigned int n)
+static int run_events(const struct figure *f, unsigned int n)
 {
 	struct conn c;
 	int err;
 
-	err = conn_open(&c, sv, false, 64);
+	err = conn_open(&c, f->server, false, 64);
 	while (n-- && !err)
-		err = one_event(&c, told_later);
+		err = one_event(&c, f->server == &deferred);
 	bench_note("events", c.events);
-	conn_close(&c, sv);
+	conn_close(&c, f->server);
 	return err;
-}
-
-static int event_none(unsigned int n)
-{
-	return events(&raw, false, n);
-}
-
-static int event_none_ksock(unsigned int n)
-{
-	return events(&ksock, false, n);
-}
-
-static int event_hook(unsigned int n)
-{
-	return events(&hook, false, n);
-}
-
-static int event_direct(unsigned int n)
-{
-	return events(&direct, false, n);
-}
-
-static int event_deferred(unsigned int n)
-{
-	return events(&deferred, true, n);
 }
 
 const struct figure call_figures[] = {
 	{ "poll-raw", poll_raw }, { "poll-ksock", poll_ksock },
 	{ "getsockopt-raw", getsockopt_raw }, { "getsockopt-ksock", getsockopt_ksock },
-	{ "event-none", event_none }, { "event-none-ksock", event_none_ksock },
-	{ "event-hook", event_hook }, { "event-direct", event_direct },
-	{ "event-deferred", event_deferred },
+	{ "event-none", run_events, &raw },
+	{ "event-none-ksock", run_events, &ksock },
+	{ "event-hook", run_events, &hook },
+	{ "event-direct", run_events, &direct },
+	{ "event-deferred", run_events, &deferred },
 	{}
 };

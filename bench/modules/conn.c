@@ -58,28 +58,19 @@ close:
 	return err;
 }
 
-static int raw_fin(unsigned int n)
+static int run_fin(const struct figure *f, unsigned int n)
 {
-	return connections(false, false, n);
+	return connections(f->ks, false, n);
 }
 
-static int raw_reset(unsigned int n)
+static int run_reset(const struct figure *f, unsigned int n)
 {
-	return connections(false, true, n);
-}
-
-static int ksock_fin(unsigned int n)
-{
-	return connections(true, false, n);
-}
-
-static int ksock_reset(unsigned int n)
-{
-	return connections(true, true, n);
+	return connections(f->ks, true, n);
 }
 
 const struct figure conn_figures[] = {
-	{ "conn-raw-fin", raw_fin }, { "conn-raw-reset", raw_reset },
-	{ "conn-ksock-fin", ksock_fin }, { "conn-ksock-reset", ksock_reset },
+	{ "conn-raw-fin", run_fin }, { "conn-raw-reset", run_reset },
+	{ "conn-ksock-fin", run_fin, .ks = true },
+	{ "conn-ksock-reset", run_reset, .ks = true },
 	{}
 };

@@ -79,12 +79,12 @@ static int requests(unsigned int n)
 		due++;
 		err = emit(false);
 		while (!err && READ_ONCE(answers) < due && !READ_ONCE(failed))
-			yield();
+			schedule_timeout_uninterruptible(1);
 	}
 	return err ?: failed;
 }
 
-static int floor_run(unsigned int n)
+static int floor_run(const struct figure *f, unsigned int n)
 {
 	int err;
 

@@ -16,6 +16,9 @@
 static const struct figure *const tables[] = {
 	rpc_figures, stream_figures, conn_figures, call_figures, floor_figures,
 	memory_figures,
+#ifdef BENCH_ACTORS
+	actor_figures,
+#endif
 };
 
 static DEFINE_MUTEX(bench_lock);
@@ -96,7 +99,7 @@ static int perform(void *arg)
 {
 	struct order *order = arg;
 
-	order->err = order->figure->run(order->n);
+	order->err = order->figure->run(order->figure, order->n);
 	kthread_complete_and_exit(&order->done, 0);
 	return 0;
 }

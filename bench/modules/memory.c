@@ -136,28 +136,28 @@ free:
 	return err;
 }
 
-static int memory_raw(unsigned int n)
+static int memory_raw(const struct figure *f, unsigned int n)
 {
 	static const struct kind kind = { .start = by_nothing };
 
 	return idle(&kind, n);
 }
 
-static int memory_ksock(unsigned int n)
+static int memory_ksock(const struct figure *f, unsigned int n)
 {
 	static const struct kind kind = { .ks = true, .start = by_nothing };
 
 	return idle(&kind, n);
 }
 
-static int memory_thread(unsigned int n)
+static int memory_thread(const struct figure *f, unsigned int n)
 {
 	static const struct kind kind = { .thread = true, .start = by_thread };
 
 	return idle(&kind, n);
 }
 
-static int memory_ksock_thread(unsigned int n)
+static int memory_ksock_thread(const struct figure *f, unsigned int n)
 {
 	static const struct kind kind = {
 		.ks = true, .thread = true, .start = by_thread,
@@ -166,7 +166,7 @@ static int memory_ksock_thread(unsigned int n)
 	return idle(&kind, n);
 }
 
-static int memory_callbacks(unsigned int n)
+static int memory_callbacks(const struct figure *f, unsigned int n)
 {
 	static const struct kind kind = { .ks = true, .start = by_callback };
 

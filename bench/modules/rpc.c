@@ -13,7 +13,6 @@
 #include "bench.h"
 
 #define MESSAGE		64
-#define BATCH		64
 
 /* --- threads */
 
@@ -247,20 +246,26 @@ static void batch_free(struct batch *b)
 	kfree(b->buf);
 }
 
-static int rpc(const struct server *sv, bool ks_client, unsigned int many,
-	       unsigned int n)
+/**
+ * run_rpc() - requests and their answers
+ * @f: figure
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int run_rpc(const struct figure *f, unsigned int n)
 {
 	struct batch b = {};
 	unsigned int i;
 	int err;
 
-	err = batch_alloc(&b, many);
-	for (i = 0; i < many && !err; i++)
-		err = conn_open(&b.conns[i], sv, ks_client, MESSAGE);
+	err = batch_alloc(&b, f->many);
+	for (i = 0; i < f->many && !err; i++)
+		err = conn_open(&b.conns[i], f->server, f->ks, MESSAGE);
 	if (!err)
 		err = measure(&b, n);
 	while (i--)
-		conn_close(&b.conns[i], sv);
+		conn_close(&b.conns[i], f->server);
 	batch_free(&b);
 	return err;
 }
@@ -272,14 +277,14 @@ static const struct sockaddr_in user_at = {
 	.sin_addr.s_addr = htonl(INADDR_LOOPBACK),
 };
 
-static int rpc_user(unsigned int many, unsigned int n)
+static int run_user(const struct figure *f, unsigned int n)
 {
 	struct batch b = {};
 	unsigned int i;
 	int err;
 
-	err = batch_alloc(&b, many);
-	for (i = 0; i < many && !err; i++) {
+	err = batch_alloc(&b, f->many);
+	for (i = 0; i < f->many && !err; i++) {
 		err = end_connect(&b.conns[i].client, false, &user_at);
 		if (!err)
 			tcp_sock_set_nodelay(b.conns[i].client.sock->sk);
@@ -292,41 +297,20 @@ static int rpc_user(unsigned int many, unsigned int n)
 	return err;
 }
 
-#define RPC(name, server, ks_client)					\
-static int name(unsigned int n)						\
-{									\
-	return rpc(&(server), ks_client, 1, n);				\
-}									\
-static int name##_64(unsigned int n)					\
-{									\
-	return rpc(&(server), ks_client, BATCH, n);			\
-}
-
-RPC(rpc_raw, raw_thread, false)
-RPC(rpc_ksock, ksock_thread, true)
-RPC(rpc_ksock_server, ksock_thread, false)
-RPC(rpc_hook, bare_hook, false)
-RPC(rpc_deferred, ksock_deferred, false)
-RPC(rpc_handover, ksock_handover, false)
-
-static int rpc_epoll(unsigned int n)
-{
-	return rpc_user(1, n);
-}
-
-static int rpc_epoll_64(unsigned int n)
-{
-	return rpc_user(BATCH, n);
-}
-
 const struct figure rpc_figures[] = {
-	{ "rpc-raw", rpc_raw }, { "rpc-raw-64", rpc_raw_64 },
-	{ "rpc-ksock", rpc_ksock }, { "rpc-ksock-64", rpc_ksock_64 },
-	{ "rpc-ksock-server", rpc_ksock_server },
-	{ "rpc-ksock-server-64", rpc_ksock_server_64 },
-	{ "rpc-hook", rpc_hook }, { "rpc-hook-64", rpc_hook_64 },
-	{ "rpc-deferred", rpc_deferred }, { "rpc-deferred-64", rpc_deferred_64 },
-	{ "rpc-handover", rpc_handover }, { "rpc-handover-64", rpc_handover_64 },
-	{ "rpc-epoll", rpc_epoll }, { "rpc-epoll-64", rpc_epoll_64 },
+	{ "rpc-raw", run_rpc, &raw_thread, false, 1 },
+	{ "rpc-ksock", run_rpc, &ksock_thread, true, 1 },
+	{ "rpc-ksock-server", run_rpc, &ksock_thread, false, 1 },
+	{ "rpc-hook", run_rpc, &bare_hook, false, 1 },
+	{ "rpc-deferred", run_rpc, &ksock_deferred, false, 1 },
+	{ "rpc-handover", run_rpc, &ksock_handover, false, 1 },
+	{ "rpc-epoll", run_user, NULL, false, 1 },
+	{ "rpc-raw-64", run_rpc, &raw_thread, false, BATCH },
+	{ "rpc-ksock-64", run_rpc, &ksock_thread, true, BATCH },
+	{ "rpc-ksock-server-64", run_rpc, &ksock_thread, false, BATCH },
+	{ "rpc-hook-64", run_rpc, &bare_hook, false, BATCH },
+	{ "rpc-deferred-64", run_rpc, &ksock_deferred, false, BATCH },
+	{ "rpc-handover-64", run_rpc, &ksock_handover, false, BATCH },
+	{ "rpc-epoll-64", run_user, NULL, false, BATCH },
 	{}
 };

@@ -7,7 +7,6 @@
 
 #include "bench.h"
 
-/* A thread: tells by conn.received, and wakes who waits for the last byte. */
 static int drain(void *arg)
 {
 	struct conn *c = arg;
@@ -16,7 +15,7 @@ static int drain(void *arg)
 	do {
 		n = end_recv(&c->server, c->buf, c->size, 0);
 		if (n > 0)
-			WRITE_ONCE(c->received, c->received + n);
+			conn_received(c, n);
 	} while (n > 0);
 	kthread_complete_and_exit(&c->done, 0);
 	return 0;
@@ -35,9 +34,9 @@ static int take(read_descriptor_t *desc, struct sk_buff *skb,
 {
 	struct conn *c = desc->arg.data;
 
-	len = min(len, (size_t)BENCH_ROOM);
+	len = min_t(size_t, len, BENCH_ROOM);
 	skb_copy_bits(skb, offset, c->buf, len);
-	WRITE_ONCE(c->received, c->received + len);
+	conn_received(c, len);
 	return len;
 }
 
@@ -70,7 +69,7 @@ static void told(ksocket_t s, void *arg, ssize_t len)
 	do {
 		n = end_recv(&c->server, c->buf, BENCH_ROOM, MSG_DONTWAIT);
 		if (n > 0)
-			WRITE_ONCE(c->received, c->received + n);
+			conn_received(c, n);
 	} while (n > 0);
 }
 
@@ -95,73 +94,58 @@ static const struct server ksock_deferred = {
 	.stop	= stop_callbacks,
 };
 
-/*
- * All that was sent has come: the receiver has it from here, and only needs the
- * processor. Not by a timer, as time that nobody uses would be counted.
- */
-static void settle(struct conn *c, u64 total)
-{
-	while (READ_ONCE(c->received) < total)
-		yield();
-}
-
 static int flood(struct conn *c, void *data, unsigned int n)
 {
 	int err = 0;
 
+	reinit_completion(&c->all);
+	c->due = c->received + (u64)n * c->size;
 	while (n-- && !err)
 		err = end_send(&c->client, data, c->size);
+	if (!err)
+		wait_for_completion(&c->all);
 	return err;
 }
 
-static int stream(const struct server *sv, bool ks_client, size_t size,
-		  unsigned int n)
+/**
+ * run_stream() - messages one way
+ * @f: figure
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int run_stream(const struct figure *f, unsigned int n)
 {
-	unsigned int first = n / 10 + 10;
 	struct conn c;
 	void *data;
 	int err;
 
-	data = kvzalloc(size, GFP_KERNEL);
-	err = conn_open(&c, sv, ks_client, size);
+	data = kvzalloc(f->many, GFP_KERNEL);
+	err = conn_open(&c, f->server, f->ks, f->many);
 	if (!data)
 		err = -ENOMEM;
 	if (!err)
-		err = flood(&c, data, first);
+		err = flood(&c, data, n / 10 + 10);
 	if (err)
 		goto close;
-	settle(&c, (u64)first * size);
 	bench_begin();
 	err = flood(&c, data, n);
-	if (!err)
-		settle(&c, (u64)(first + n) * size);
 	bench_end(n);
 	bench_note("events", c.events);
 close:
-	conn_close(&c, sv);
+	conn_close(&c, f->server);
 	kvfree(data);
 	return err;
 }
 
-#define STREAM(name, server, ks_client)					\
-static int stream_##name(unsigned int n)				\
-{									\
-	return stream(&(server), ks_client, 4 << 10, n);		\
-}									\
-static int bulk_##name(unsigned int n)					\
-{									\
-	return stream(&(server), ks_client, 64 << 10, n);		\
-}
-
-STREAM(raw, raw_thread, false)
-STREAM(ksock, ksock_thread, true)
-STREAM(hook, bare_hook, false)
-STREAM(deferred, ksock_deferred, false)
-
 const struct figure stream_figures[] = {
-	{ "stream-raw", stream_raw }, { "bulk-raw", bulk_raw },
-	{ "stream-ksock", stream_ksock }, { "bulk-ksock", bulk_ksock },
-	{ "stream-hook", stream_hook }, { "bulk-hook", bulk_hook },
-	{ "stream-deferred", stream_deferred }, { "bulk-deferred", bulk_deferred },
+	{ "stream-raw", run_stream, &raw_thread, false, 4 << 10 },
+	{ "stream-ksock", run_stream, &ksock_thread, true, 4 << 10 },
+	{ "stream-hook", run_stream, &bare_hook, false, 4 << 10 },
+	{ "stream-deferred", run_stream, &ksock_deferred, false, 4 << 10 },
+	{ "bulk-raw", run_stream, &raw_thread, false, 64 << 10 },
+	{ "bulk-ksock", run_stream, &ksock_thread, true, 64 << 10 },
+	{ "bulk-hook", run_stream, &bare_hook, false, 64 << 10 },
+	{ "bulk-deferred", run_stream, &ksock_deferred, false, 64 << 10 },
 	{}
 };

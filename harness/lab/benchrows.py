@@ -3,6 +3,8 @@
 
 from dataclasses import dataclass
 
+from .paths import REPO
+
 # How a figure is measured, see docs/bench.md
 ICOUNT, UML, MEMORY = "icount", "uml", "memory"
 
@@ -33,6 +35,8 @@ class Row:
 
 
 FLOOR = "floor"
+# As soon as there are any, as bench/modules/Kbuild has it
+ACTORS = "ksock_set_rx_actor" in (REPO / "include/ksocket/ksocket.h").read_text(encoding="utf-8")
 IDLE = 20000        # connections
 RPC = 4000
 BATCHED = 12800
@@ -44,6 +48,7 @@ _RPC = (
     ("rpc-hook", "bare sk_data_ready hook"),
     ("rpc-deferred", "ksock deferred callback"),
     ("rpc-handover", "ksock direct callback that hands over to a work item"),
+    ("rpc-actor", "ksock receive actor"),
     ("rpc-epoll", "epoll in user space"),
 )
 
@@ -55,10 +60,12 @@ FIGURES = (
     Figure("stream-raw", "4 KB stream into kernel_recvmsg", 4000),
     Figure("stream-ksock", "4 KB stream into ksock_recv", 4000),
     Figure("stream-hook", "4 KB stream into a bare hook", 4000),
+    Figure("stream-actor", "4 KB stream into a receive actor", 4000),
     Figure("stream-deferred", "4 KB stream into a deferred callback", 4000),
     Figure("bulk-raw", "64 KB bulk into kernel_recvmsg, copied", 500),
     Figure("bulk-ksock", "64 KB bulk into ksock_recv, copied", 500),
     Figure("bulk-hook", "64 KB bulk into a bare hook, copied", 500),
+    Figure("bulk-actor", "64 KB bulk into a receive actor, copied", 500),
     Figure("conn-raw-fin", "connect, accept, close by FIN: raw calls", 2000),
     Figure("conn-ksock-fin", "connect, accept, close by FIN: ksock", 2000),
     Figure("conn-raw-reset", "connect, accept, reset: raw calls", 2000),
@@ -76,6 +83,7 @@ FIGURES = (
     Figure("bulk-ksock", "64 KB bulk into ksock_recv, copied", 8000, UML),
     Figure("bulk-hook", "64 KB bulk into a bare hook, copied", 8000, UML),
     Figure("bulk-deferred", "64 KB bulk into a deferred callback, copied", 8000, UML),
+    Figure("bulk-actor", "64 KB bulk into a receive actor, copied", 8000, UML),
     Figure("stream-raw", "4 KB stream into kernel_recvmsg", 60000, UML),
     Figure("stream-ksock", "4 KB stream into ksock_recv", 60000, UML),
     Figure("memory-raw", "an idle connection, both ends raw", IDLE, MEMORY),
@@ -92,6 +100,12 @@ ROWS = (
         "rpc-ksock-server", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
     Row("hook-thread", "bare hook echo / thread echo",
         "rpc-hook", "rpc-raw", "A request and its answer, 64 bytes", floor=True),
+    Row("actor-hook", "ksock direct-callback echo (receive actor) / bare hook",
+        "rpc-actor", "rpc-hook", "A request and its answer, 64 bytes", ICOUNT, 1.05, 1.02, True),
+    Row("actor-thread", "ksock direct-callback echo / thread echo",
+        "rpc-actor", "rpc-raw", "A request and its answer, 64 bytes", ICOUNT, 0.75, 0.72, True),
+    Row("actor-epoll", "ksock direct-callback echo / user epoll",
+        "rpc-actor", "rpc-epoll", "A request and its answer, 64 bytes", ICOUNT, 0.70, 0.68, True),
     Row("deferred-hook", "ksock deferred callback echo / bare hook",
         "rpc-deferred", "rpc-hook", "A request and its answer, 64 bytes", floor=True),
     Row("deferred-thread", "ksock deferred callback echo / thread echo",
@@ -106,22 +120,32 @@ ROWS = (
         "rpc-ksock-64", "rpc-raw-64", "64 connections, requests batched"),
     Row("hook-epoll-64", "bare hook echo / user epoll",
         "rpc-hook-64", "rpc-epoll-64", "64 connections, requests batched"),
+    Row("actor-epoll-64", "ksock direct-callback echo / user epoll",
+        "rpc-actor-64", "rpc-epoll-64", "64 connections, requests batched", ICOUNT, 0.92, 0.89),
+    Row("actor-hook-64", "ksock direct-callback echo / bare hook",
+        "rpc-actor-64", "rpc-hook-64", "64 connections, requests batched"),
     Row("deferred-epoll-64", "ksock deferred callback echo / user epoll",
         "rpc-deferred-64", "rpc-epoll-64", "64 connections, requests batched"),
     Row("stream", "ksock_recv / kernel_recvmsg",
         "stream-ksock", "stream-raw", "A stream of 4 KB messages"),
     Row("stream-hook", "bare hook / kernel_recvmsg",
         "stream-hook", "stream-raw", "A stream of 4 KB messages"),
+    Row("stream-actor", "into a callback (receive actor) / kernel_recvmsg",
+        "stream-actor", "stream-raw", "A stream of 4 KB messages", ICOUNT, 1.2, 1.0),
     Row("stream-deferred", "ksock deferred callback / kernel_recvmsg",
         "stream-deferred", "stream-raw", "A stream of 4 KB messages"),
     Row("bulk-instructions", "ksock_send and ksock_recv / raw kernel calls, 64 KB",
         "bulk-ksock", "bulk-raw", "Bulk"),
     Row("bulk-hook-instructions", "bare hook / kernel_recvmsg, 64 KB",
         "bulk-hook", "bulk-raw", "Bulk"),
+    Row("bulk-actor-instructions", "receive actor that copies / kernel_recvmsg, 64 KB",
+        "bulk-actor", "bulk-raw", "Bulk"),
     Row("bulk", "ksock_send and ksock_recv / raw kernel calls, 64 KB",
         "bulk-ksock", "bulk-raw", "Bytes a second, by processor time", UML),
     Row("bulk-hook", "bare hook / kernel_recvmsg, 64 KB",
         "bulk-hook", "bulk-raw", "Bytes a second, by processor time", UML),
+    Row("bulk-actor", "receive actor that copies / kernel_recvmsg, 64 KB",
+        "bulk-actor", "bulk-raw", "Bytes a second, by processor time", UML),
     Row("bulk-deferred", "ksock deferred callback / kernel_recvmsg, 64 KB",
         "bulk-deferred", "bulk-raw", "Bytes a second, by processor time", UML),
     Row("stream-uml", "ksock_send and ksock_recv / raw kernel calls, 4 KB",
@@ -152,7 +176,8 @@ ROWS = (
 
 def chosen(text: str) -> list:
     """The rows whose name contains the text; all of them without one."""
-    return [row for row in ROWS if text in row.name]
+    return [row for row in ROWS
+            if text in row.name and (ACTORS or "actor" not in row.figure)]
 
 
 def needed(rows, method: str) -> list:

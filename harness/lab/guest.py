@@ -172,8 +172,8 @@ class Guest:
         line = f"console=ttyS0 tsc=reliable reboot=t,force {self._arguments()}"
         argv = [QEMU, *(COUNTING if self.counting else PROCESSORS), "-m", self.memory,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
-                "-kernel", self.kernel.image, "-initrd", initramfs.get(self.kernel), "-append", line,
-                "-serial", f"file:{self.console}", "-device", "virtio-serial-pci",
+                "-kernel", self.kernel.image, "-initrd", initramfs.get(self.kernel),
+                "-append", line, "-serial", f"file:{self.console}", "-device", "virtio-serial-pci",
                 "-chardev", f"socket,id=agent,fd={channel.fileno()}",
                 "-device", "virtserialport,chardev=agent,name=lab.agent",
                 *share("root", "/", ",readonly=on"), *share("share", self.share, "")]
