@@ -42,6 +42,7 @@
  * @tx_bytes: bytes sent
  * @drained: completed by the last call that leaves after the gate was shut
  * @released: completed when @sock is no more
+ * @slices: a send must not sleep in the family's code, see slice.c
  * @active: it is connected, or about to be, or was
  * @connecting: a call of ours is about to connect it
  * @known: and its consumer knows: ksock_connect() or ksock_accept() said so
@@ -61,6 +62,7 @@ struct ksocket {
 	int			gone;
 	unsigned int		flags;
 	bool			nonblock;
+	bool			slices;
 	bool			active;
 	bool			connecting;
 	bool			known;
@@ -143,8 +145,24 @@ static inline void ksock_leave(struct ksocket *s, struct ksock_call *call)
 
 /* errno.c: what the family said, as the caller should hear it */
 int ksock_plain_errno(int err);
-int ksock_errno(const struct ksocket *s, int err);
-bool ksock_retry(const struct ksocket *s, int err);
+int ksock_failed(const struct ksocket *s, int err);
+bool ksock_failed_retry(const struct ksocket *s, int err);
+
+/* The outcome of a call on @s. */
+static inline int ksock_errno(const struct ksocket *s, int err)
+{
+	return likely(err >= 0) ? err : ksock_failed(s, err);
+}
+
+/*
+ * True when a call that signals may not interrupt was interrupted all the same
+ * and should be made again.
+ */
+static inline bool ksock_retry(const struct ksocket *s, int err)
+{
+	return unlikely(err < 0 && s->flags & KSOCK_NOINTR) &&
+	       ksock_failed_retry(s, err);
+}
 
 /* name.c: addresses in and out */
 int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,

@@ -36,23 +36,23 @@ static int ksock_send_once(struct ksocket *s, struct msghdr *msg)
 {
 	struct iov_iter data = msg->msg_iter;
 	unsigned int flags = msg->msg_flags;
-	struct sock *sk = s->sock->sk;
 	long timeo = 0;
 	int ret;
 
-	if (unlikely(ksock_slices_send(sk))) {
-		timeo = sock_sndtimeo(sk, flags & MSG_DONTWAIT);
+	if (unlikely(s->slices)) {
+		timeo = sock_sndtimeo(s->sock->sk, flags & MSG_DONTWAIT);
 		msg->msg_flags |= MSG_DONTWAIT;
 	}
 	ret = sock_sendmsg(s->sock, msg);
-	while (unlikely(ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret))) {
+	if (likely(ret == iov_iter_count(&data)))
+		goto restore;
+	while (ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret)) {
 		msg->msg_iter = data;
 		ret = sock_sendmsg(s->sock, msg);
 	}
-	if (unlikely(ret != iov_iter_count(&data))) {
-		msg->msg_iter = data;
-		iov_iter_advance(&msg->msg_iter, max(ret, 0));
-	}
+	msg->msg_iter = data;
+	iov_iter_advance(&msg->msg_iter, max(ret, 0));
+restore:
 	msg->msg_flags = flags;
 	return ret;
 }
@@ -266,7 +266,24 @@ EXPORT_SYMBOL_GPL(ksock_sendto);
  */
 int ksock_send(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *sent)
 {
-	return ksock_sendto(s, msg, msgsize, flags, NULL, 0, sent);
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (sent)
+		*sent = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg && msgsize)
+		goto leave;
+	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
+	err = ksock_do_send(s, &hdr, flags, sent);
+leave:
+	ksock_leave(s, &call);
+	return err;
 }
 EXPORT_SYMBOL_GPL(ksock_send);
 
@@ -497,7 +514,24 @@ EXPORT_SYMBOL_GPL(ksock_recvfrom);
  */
 int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *recvd)
 {
-	return ksock_recvfrom(s, msg, msgsize, flags, NULL, NULL, recvd);
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (recvd)
+		*recvd = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg && msgsize)
+		goto leave;
+	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
+	err = ksock_do_recv(s, &hdr, flags, recvd);
+leave:
+	ksock_leave(s, &call);
+	return err;
 }
 EXPORT_SYMBOL_GPL(ksock_recv);
 

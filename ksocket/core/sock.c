@@ -85,6 +85,7 @@ void ksock_publish(struct ksocket *s, struct socket *sock)
 		ksock_pin_net(sock->sk);
 	s->sock = sock;
 	s->net = sock_net(sock->sk);
+	s->slices = ksock_slices_send(sock->sk);
 
 	spin_lock(&ksock_list_lock);
 	list_add_tail(&s->node, &ksock_list);
