@@ -175,9 +175,10 @@ ROWS = (
 
 
 def chosen(text: str) -> list:
-    """The rows whose name contains the text; all of them without one."""
-    return [row for row in ROWS
-            if text in row.name and (ACTORS or "actor" not in row.figure)]
+    """The rows whose name contains a word of the text; all of them without one."""
+    words = text.split() or [""]
+    return [row for row in ROWS if any(word in row.name for word in words)
+            and (ACTORS or "actor" not in row.figure)]
 
 
 def needed(rows, method: str) -> list:
