@@ -239,12 +239,17 @@ static void ksock_look_message(struct sock *sk, unsigned int causes,
 	seen->connected = causes & KSOCK_CONNECT;
 }
 
-/* A family's poll may sleep, as the look of a registration may. */
+/*
+ * A family's poll may sleep, as the look of a registration may. Where there is
+ * none, only a receive tells.
+ */
 static bool ksock_polls_readable(struct sock *sk)
 {
 	struct socket *sock = sk->sk_socket;
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
 
-	return sock->ops->poll(ksock_file_to_poll(), sock, NULL) & EPOLLIN;
+	return !ops->poll ||
+	       ops->poll(ksock_file_to_poll(), sock, NULL) & EPOLLIN;
 }
 
 static void ksock_look_stream(struct sock *sk, unsigned int causes,
