@@ -712,15 +712,17 @@ static bool ksock_is_told_of_room(struct sock *sk)
  */
 void ksock_events_fell_short(struct ksocket *s)
 {
+	const struct proto_ops *ops = READ_ONCE(s->sock->ops);
 	struct ksock_events *ev = ksock_events(s);
 	struct sock *sk = s->sock->sk;
 
-	if (!ev || ev->queries || sk_is_tcp(sk) || !ksock_is_told_of_room(sk))
+	if (!ev || ev->queries || !ops->poll || sk_is_tcp(sk) ||
+	    !ksock_is_told_of_room(sk))
 		return;
 	set_bit(SOCK_NOSPACE, &s->sock->flags);
 	/* Pairs with the one in ksock_hook_write_space(). */
 	smp_mb__after_atomic();
-	if (s->sock->ops->poll(ksock_file_to_poll(), s->sock, NULL) & EPOLLOUT &&
+	if (ops->poll(ksock_file_to_poll(), s->sock, NULL) & EPOLLOUT &&
 	    test_and_clear_bit(SOCK_NOSPACE, &s->sock->flags))
 		ksock_happened(ev, sk, KSOCK_ROOM);
 }
