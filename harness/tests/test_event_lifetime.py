@@ -15,8 +15,8 @@ import pytest
 import kmod
 from blocked import BOUND, Blocked, until
 from conftest import BUILD, KernelLog
-from events import ANY, Events, both_modes
-from ksock import DEFERRED, NOPIN, KSocket
+from events import Events, both_modes
+from ksock import DEFERRED, NOPIN
 from peers import INET, STREAM, UNIX, every_family, every_kind, inet_family
 from test_close import CASES
 from test_netns import all_arrives, connected, gone, leave, lose
@@ -401,15 +401,3 @@ def test_a_module_leaves_while_its_callback_runs(pair):
     assert "the callback returns" in said
     assert "left 2 sockets open" in said
     peer.close()
-
-
-def test_what_a_listener_of_another_module_accepts(ends):
-    """A socket that is handed on belongs to who registered callbacks last."""
-    listener = ends.listener()
-    client = ends.user(end=ends.net.client)
-    client.connect(listener.getsockname())
-    child, _ = listener.accept()
-    assert isinstance(child, KSocket)
-    told = Events(child, DEFERRED)
-    client.send(b"1")
-    told.expect(("recv", ANY))
