@@ -33,6 +33,7 @@ static struct member members[64];
 static unsigned int next;	/* whose place a newcomer takes when all are taken */
 static ksocket_t operator;	/* the last who came; open while it stands here */
 static bool urgent;		/* drop what comes before the mark */
+static unsigned long due;	/* when the operator's next line is */
 static char said[2 + LONGEST] = "* ";	/* so it looks when the operator says ... */
 static char * const line = said + 2;	/* ... what a member would say so */
 
@@ -125,18 +126,35 @@ static int say_line(void)
 	return ksock_recv(operator, line, n, MSG_DONTWAIT, &n);
 }
 
+/* One step. Returns -EAGAIN when an event has to come first. */
+static int speak_on(void)
+{
+	int err = 0;
+
+	if (!operator)
+		return -EAGAIN;
+	if (urgent) {
+		err = drop_to_mark();
+		due = jiffies;
+	} else if (time_after_eq(jiffies, due)) {
+		err = say_line();
+		if (!err)
+			due = jiffies + msecs_to_jiffies(pace);
+	}
+	return err;
+}
+
+/* Any event may bring it here before the time. */
 static void speak(struct work_struct *work)
 {
 	ksocket_t over = NULL;
-	unsigned long delay;
-	int err = -EAGAIN;
+	int err;
 
 	mutex_lock(&lock);
-	delay = urgent ? 0 : msecs_to_jiffies(pace);
-	if (operator)
-		err = urgent ? drop_to_mark() : say_line();
+	err = speak_on();
 	if (!err)
-		schedule_delayed_work(to_delayed_work(work), delay);
+		mod_delayed_work(system_wq, to_delayed_work(work),
+				 max_t(long, due - jiffies, 0));
 	else if (err != -EAGAIN)
 		swap(over, operator);
 	mutex_unlock(&lock);
@@ -148,7 +166,7 @@ static DECLARE_DELAYED_WORK(speak_work, speak);
 /* recv: bytes, or the end; xmit: no room ever, which is a reset. */
 static void operator_moved(ksocket_t s, void *arg, ssize_t n)
 {
-	schedule_delayed_work(&speak_work, 0);
+	mod_delayed_work(system_wq, &speak_work, 0);
 }
 
 static void operator_exception(ksocket_t s, void *arg, u32 event)
@@ -173,6 +191,7 @@ static void set_operator(ksocket_t s)
 	mutex_lock(&lock);
 	swap(operator, s);
 	urgent = false;
+	due = jiffies;
 	if (operator)
 		ksock_callbacks(operator, &operator_callbacks, NULL);
 	mutex_unlock(&lock);
