@@ -14,7 +14,7 @@ from lab import docs, kernels, kerneldoc, man, packages
 from lab.paths import REPO
 
 HEADER = (REPO / "include/ksocket/ksocket.h").read_text(encoding="utf-8")
-DECLARED = sorted(set(re.findall(r"^(?:[\w ]+[ *])(ksock_\w+)\(", HEADER, re.M)))
+DECLARED = sorted(set(re.findall(r"^(?!typedef)(?:[\w ]+[ *])(ksock_\w+)\(", HEADER, re.M)))
 
 
 def run(*argv, **env) -> subprocess.CompletedProcess:
