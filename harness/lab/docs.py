@@ -19,7 +19,13 @@ HEADER = "include/ksocket/ksocket.h"
 # The pages in the order of the index; what is not named comes behind.
 GUIDES = ("README", "docs/consumer", "docs/events", "docs/contexts", "docs/api",
           "docs/examples", "docs/from-hooks", "docs/from-volo")
-HANDLE = ".. c:type:: ksocket_t\n\n   The handle of a socket.\n\n"
+# Types that are no structure, by their topic
+TYPES = {
+    "sockets": ".. c:type:: ksocket_t\n\n   The handle of a socket.\n\n",
+    "actors": ".. c:type:: ksock_rx_actor_t\n\n   A function (ksocket_t s, void \\*arg, "
+              "const struct ksock_rx \\*rx) that takes data in place, and returns how many of "
+              "``rx->len`` bytes it took.\n\n",
+}
 # Sphinx can't tell a structure from a call of the same name; its type's name can.
 TYPEDEFS = {"struct ksock_callbacks": "ksock_callbacks_t"}
 
@@ -53,7 +59,7 @@ def gather(program: Path, into: Path):
     topics = kerneldoc.topics(kerneldoc.read(program))
     (into / "reference").mkdir()
     for slug, heading, entries in topics:
-        text = _heading(heading) + (HANDLE if slug == "sockets" else "")
+        text = _heading(heading) + TYPES.get(slug, "")
         text += "\n".join(map(_entry, entries))
         (into / f"reference/{slug}.rst").write_text(text, encoding="utf-8")
     names = [str(page.relative_to(REPO).with_suffix("")) for page in pages]
