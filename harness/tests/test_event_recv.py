@@ -155,7 +155,9 @@ def test_memory_pressure(ends, family, mode):
     told.until("recv")
     peer.close()
     counts = told.of("recv")
-    assert counts == sorted(set(counts)), "recv without anything new"
+    # A deferred callback counts as it begins, maybe what will be told next, too.
+    once = counts if mode else set(counts)
+    assert counts == sorted(once), "recv without anything new"
 
 
 @inet_family
