@@ -122,7 +122,6 @@ struct ksock_hooks {
  * @saved: what the sock's hooks were
  * @wait: AF_UNIX messages: told when the peer has room
  * @hooked: the hooks are ours
- * @sk: whose they are
  * @actor: takes what arrives, in place; or NULL
  * @actor_arg: passed to it
  * @rx_wanted: UDP: how often something arrived that nobody has taken on yet
@@ -153,7 +152,6 @@ struct ksock_events {
 	struct ksocket		*s;
 	struct ksock_hooks	saved;
 	wait_queue_entry_t	wait;
-	struct sock		*sk;
 	ksock_rx_actor_t	*actor;
 	void			*actor_arg;
 	atomic_t		rx_wanted;

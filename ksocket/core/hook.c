@@ -167,7 +167,6 @@ static void ksock_install(struct ksock_events *ev, struct sock *sk)
 {
 	ksock_save(&ev->saved, sk);
 	ev->hooked = true;
-	ev->sk = sk;
 	__rcu_assign_sk_user_data_with_flags(sk, ev, SK_USER_DATA_NOCOPY);
 	WRITE_ONCE(sk->sk_data_ready, ksock_hook_data_ready);
 	WRITE_ONCE(sk->sk_write_space, ksock_hook_write_space);

@@ -208,6 +208,41 @@ leave:
 }
 EXPORT_SYMBOL_GPL(ksock_sendmsg);
 
+/*
+ * @name has room for @addr. Inline, so that neither costs those who have none.
+ */
+static __always_inline int
+ksock_send_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
+		 const struct sockaddr *addr, socklen_t addrlen,
+		 struct sockaddr_storage *name, size_t *sent)
+{
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (sent)
+		*sent = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if (!msg && msgsize)
+		goto leave;
+	if (addr || addrlen) {
+		err = ksock_get_addr(name, addr, addrlen);
+		if (err)
+			goto leave;
+		hdr.msg_name = name;
+		hdr.msg_namelen = addrlen;
+	}
+	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
+	err = ksock_do_send(s, &hdr, flags, sent);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+
 /**
  * ksock_sendto() - send bytes to an address
  * @s: handle
@@ -224,32 +259,10 @@ EXPORT_SYMBOL_GPL(ksock_sendmsg);
 int ksock_sendto(ksocket_t s, void *msg, size_t msgsize, int flags,
 		 const struct sockaddr *addr, socklen_t addrlen, size_t *sent)
 {
-	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
 	struct sockaddr_storage name;
-	struct msghdr hdr = {};
-	struct ksock_call call;
-	int err;
 
-	if (sent)
-		*sent = 0;
-	err = ksock_enter(s, &call);
-	if (err)
-		return err;
-	err = -EFAULT;
-	if (!msg && msgsize)
-		goto leave;
-	if (addr || addrlen) {
-		err = ksock_get_addr(&name, addr, addrlen);
-		if (err)
-			goto leave;
-		hdr.msg_name = &name;
-		hdr.msg_namelen = addrlen;
-	}
-	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
-	err = ksock_do_send(s, &hdr, flags, sent);
-leave:
-	ksock_leave(s, &call);
-	return err;
+	return ksock_send_bytes(s, msg, msgsize, flags, addr, addrlen, &name,
+				sent);
 }
 EXPORT_SYMBOL_GPL(ksock_sendto);
 
@@ -266,24 +279,7 @@ EXPORT_SYMBOL_GPL(ksock_sendto);
  */
 int ksock_send(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *sent)
 {
-	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
-	struct msghdr hdr = {};
-	struct ksock_call call;
-	int err;
-
-	if (sent)
-		*sent = 0;
-	err = ksock_enter(s, &call);
-	if (err)
-		return err;
-	err = -EFAULT;
-	if (!msg && msgsize)
-		goto leave;
-	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
-	err = ksock_do_send(s, &hdr, flags, sent);
-leave:
-	ksock_leave(s, &call);
-	return err;
+	return ksock_send_bytes(s, msg, msgsize, flags, NULL, 0, NULL, sent);
 }
 EXPORT_SYMBOL_GPL(ksock_send);
 
@@ -457,6 +453,36 @@ leave:
 }
 EXPORT_SYMBOL_GPL(ksock_recvmsg);
 
+/* Likewise */
+static __always_inline int
+ksock_recv_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
+		 struct sockaddr *addr, socklen_t *addrlen,
+		 struct sockaddr_storage *name, size_t *recvd)
+{
+	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
+	struct msghdr hdr = {};
+	struct ksock_call call;
+	int err;
+
+	if (recvd)
+		*recvd = 0;
+	err = ksock_enter(s, &call);
+	if (err)
+		return err;
+	err = -EFAULT;
+	if ((!msg && msgsize) || (addr && !addrlen))
+		goto leave;
+	if (addr)
+		hdr.msg_name = name;
+	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
+	err = ksock_do_recv(s, &hdr, flags, recvd);
+	if (!err && addr)
+		ksock_put_addr(name, hdr.msg_namelen, addr, addrlen);
+leave:
+	ksock_leave(s, &call);
+	return err;
+}
+
 /**
  * ksock_recvfrom() - receive bytes and learn where they came from
  * @s: handle
@@ -475,29 +501,10 @@ EXPORT_SYMBOL_GPL(ksock_recvmsg);
 int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
 		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd)
 {
-	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
 	struct sockaddr_storage name = {};
-	struct msghdr hdr = {};
-	struct ksock_call call;
-	int err;
 
-	if (recvd)
-		*recvd = 0;
-	err = ksock_enter(s, &call);
-	if (err)
-		return err;
-	err = -EFAULT;
-	if ((!msg && msgsize) || (addr && !addrlen))
-		goto leave;
-	if (addr)
-		hdr.msg_name = &name;
-	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
-	err = ksock_do_recv(s, &hdr, flags, recvd);
-	if (!err && addr)
-		ksock_put_addr(&name, hdr.msg_namelen, addr, addrlen);
-leave:
-	ksock_leave(s, &call);
-	return err;
+	return ksock_recv_bytes(s, msg, msgsize, flags, addr, addrlen, &name,
+				recvd);
 }
 EXPORT_SYMBOL_GPL(ksock_recvfrom);
 
@@ -514,24 +521,8 @@ EXPORT_SYMBOL_GPL(ksock_recvfrom);
  */
 int ksock_recv(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *recvd)
 {
-	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
-	struct msghdr hdr = {};
-	struct ksock_call call;
-	int err;
-
-	if (recvd)
-		*recvd = 0;
-	err = ksock_enter(s, &call);
-	if (err)
-		return err;
-	err = -EFAULT;
-	if (!msg && msgsize)
-		goto leave;
-	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
-	err = ksock_do_recv(s, &hdr, flags, recvd);
-leave:
-	ksock_leave(s, &call);
-	return err;
+	return ksock_recv_bytes(s, msg, msgsize, flags, NULL, NULL, NULL,
+				recvd);
 }
 EXPORT_SYMBOL_GPL(ksock_recv);
 

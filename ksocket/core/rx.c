@@ -93,16 +93,14 @@ static void ksock_rx_tcp(struct ksock_rx_run *run, struct sock *sk)
 }
 
 /* What is not taken of a message is gone, as recv(2) has it. */
-static int ksock_rx_message(struct ksock_rx_run *run, struct sk_buff *skb)
+static void ksock_rx_message(struct ksock_rx_run *run, struct sk_buff *skb)
 {
 	struct ksock_rx rx = { .skb = skb, .len = skb->len };
 
 	ksock_rx_act(run, &rx);
 	consume_skb(skb);
-	return 0;
 }
 
-/* Also those that came to other CPUs since, which have counted them and left. */
 static void ksock_rx_udp(struct ksock_rx_run *run, struct sock *sk)
 {
 	struct sk_buff *skb;
@@ -138,7 +136,7 @@ static void ksock_rx_run(struct ksock_events *ev, struct sock *sk)
 	this_cpu_write(ksock_direct, outer);
 }
 
-/* One CPU at a time, for all that have something. */
+/* One CPU at a time: those who come meanwhile count their message, and leave. */
 static void ksock_rx_share(struct ksock_events *ev, struct sock *sk)
 {
 	int n;
@@ -428,7 +426,7 @@ int ksock_sendto_atomic(ksocket_t s, void *msg, size_t size, int flags,
 		return -EINVAL;
 	if (flags & ~MSG_MORE)
 		return -EINVAL;
-	sk = s->events->sk;
+	sk = s->sock->sk;
 	if (sk_is_tcp(sk)) {
 		err = ksock_atomic_tcp(sk, &hdr, msg, size, sent);
 	} else {
