@@ -16,6 +16,11 @@
 #include <net/inet_sock.h>
 #include <net/sock.h>
 
+/* Its declarations were in netdevice.h before 6.5. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <net/gso.h>
+#endif
+
 /**
  * ksock_compat_net_refcnt_upgrade() - make a kernel sock pin its namespace
  * @sk: sock without a reference; its namespace is alive
@@ -41,6 +46,85 @@ static inline bool ksock_compat_freebind(const struct sock *sk)
 	return inet_sk(sk)->freebind;
 #endif
 }
+
+/*
+ * Flags of an inet_sock and an ipv6_pinfo: bits of a word since 6.6, bit fields
+ * before.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_inet_test(sk, bit, field)	inet_test_bit(bit, sk)
+#define ksock_compat_inet_set(sk, bit, field)	inet_set_bit(bit, sk)
+#define ksock_compat_inet6_test(sk, bit, field)	inet6_test_bit(bit, sk)
+#define ksock_compat_inet6_set(sk, bit, field)	inet6_set_bit(bit, sk)
+#else
+#define ksock_compat_inet_test(sk, bit, field)	(inet_sk(sk)->field)
+#define ksock_compat_inet_set(sk, bit, field)	(inet_sk(sk)->field = 1)
+#define ksock_compat_inet6_test(sk, bit, field)	(inet6_sk(sk)->field)
+#define ksock_compat_inet6_set(sk, bit, field)	(inet6_sk(sk)->field = 1)
+#endif
+
+/* What control data IPv4 has to tell of each packet, IP_CMSG_* bits */
+static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return inet_cmsg_flags(inet_sk(sk));
+#else
+	return inet_sk(sk)->cmsg_flags;
+#endif
+}
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_sock_cmsg_send(sk, msg, cmsg, cookie)	\
+	__sock_cmsg_send(sk, cmsg, cookie)
+#else
+#define ksock_compat_sock_cmsg_send(sk, msg, cmsg, cookie)	\
+	__sock_cmsg_send(sk, msg, cmsg, cookie)
+#endif
+
+/* Where the kernel finds the IPv6 part of a sock whose proto is @type's. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_PINFO(type, member)	\
+	.ipv6_pinfo_offset = offsetof(type, member),
+#define KSOCK_COMPAT_SENDPAGE
+#else
+#define KSOCK_COMPAT_PINFO(type, member)
+#define KSOCK_COMPAT_SENDPAGE	.sendpage = sock_no_sendpage,
+#endif
+
+/* proto.ioctl, by a function that has the answer stored: get(sk, cmd, &value) */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_PROTO_IOCTL(name, get)				\
+	static int name(struct sock *sk, int cmd, int *value)		\
+	{								\
+		return get(sk, cmd, value);				\
+	}
+#else
+#define KSOCK_COMPAT_PROTO_IOCTL(name, get)				\
+	static int name(struct sock *sk, int cmd, unsigned long arg)	\
+	{								\
+		int value;						\
+		int err = get(sk, cmd, &value);				\
+									\
+		return err ? err : put_user(value, (int __user *)arg);	\
+	}
+#endif
+
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_DIAG_OWNER	.owner = THIS_MODULE,
+#else
+#define KSOCK_COMPAT_DIAG_OWNER
+#endif
+
+/* Tables end by their size since 6.6, by an empty entry before. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_sysctl_add(net, path, table, entries)	\
+	register_net_sysctl_sz(net, path, table, entries)
+#define ksock_compat_ctl_table	const struct ctl_table
+#else
+#define ksock_compat_sysctl_add(net, path, table, entries)	\
+	register_net_sysctl(net, path, table)
+#define ksock_compat_ctl_table	struct ctl_table
+#endif
 
 /* A family that answers SOL_SOCKET itself; 6.1 knows one such, MPTCP. */
 static inline bool ksock_compat_own_sol_socket(const struct socket *sock)

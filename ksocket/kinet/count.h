@@ -1,0 +1,69 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+/*
+ * What kinet counts, in each namespace: /proc/net/kinet/snmp
+ */
+#ifndef _KINET_COUNT_H
+#define _KINET_COUNT_H
+
+#include <linux/percpu.h>
+#include <linux/types.h>
+
+struct net;
+
+/*
+ * Why a packet was dropped; each is a counter, and what the kinet_drop
+ * tracepoint says.
+ */
+#define KINET_DROPS(X)				\
+	X(NO_SOCKET, "NoSocket")		\
+	X(BAD_LENGTH, "BadLength")		\
+	X(BAD_HEADER, "BadHeader")		\
+	X(BAD_CHECKSUM, "BadChecksum")		\
+	X(NO_CHECKSUM, "NoChecksum")		\
+	X(BUFFER_FULL, "BufferFull")		\
+	X(NO_MEMORY, "NoMemory")		\
+	X(FILTER, "Filtered")			\
+	X(POLICY, "Policy")			\
+	X(CONNTRACK, "Conntrack")		\
+	X(TTL, "MinTtl")			\
+	X(MODE, "OtherMode")			\
+	X(BAD_ERROR, "BadError")
+
+#define KINET_EVENTS(X)				\
+	X(DGRAM_IN, "DgramIn")			\
+	X(DGRAM_OUT, "DgramOut")		\
+	X(DGRAM_REFUSED, "DgramRefused")	\
+	X(RAW_IN, "RawIn")			\
+	X(RAW_OUT, "RawOut")			\
+	X(ERROR_IN, "ErrorIn")			\
+	X(PMTU_IN, "PmtuIn")			\
+	X(SEND_FAILED, "SendFailed")		\
+	X(CLAIM, "Claim")			\
+	X(CLAIM_BUSY, "ClaimBusy")		\
+	X(SOCK_OPENED, "SockOpened")		\
+	X(SOCK_CLOSED, "SockClosed")
+
+#define KINET_COUNT_ENUM(name, text)	KINET_##name,
+#define KINET_DROP_ENUM(name, text)	KINET_DROP_##name,
+
+enum kinet_count {
+	KINET_DROPS(KINET_DROP_ENUM)
+	KINET_EVENTS(KINET_COUNT_ENUM)
+	KINET_COUNTS
+};
+
+struct kinet_counts {
+	u64	n[KINET_COUNTS];
+};
+
+extern const char *const kinet_count_names[KINET_COUNTS];
+
+void kinet_count(struct net *net, enum kinet_count what);
+
+struct kinet_pkt;
+struct sk_buff;
+
+void kinet_drop(struct sk_buff *skb, const struct kinet_pkt *pkt,
+		enum kinet_count reason);
+
+#endif /* _KINET_COUNT_H */
