@@ -6,7 +6,7 @@ ifneq ($(KERNELRELEASE),)
 
 subdir-ccflags-y := -I$(src)/include -include $(src)/ksocket/compat.h
 
-ksocket-dirs := ksocket examples docs/from-hooks harness/modules
+ksocket-dirs := ksocket ksocket/kinet examples docs/from-hooks harness/modules
 ifdef CONFIG_KUNIT
 ksocket-dirs += kunit
 endif
@@ -25,7 +25,7 @@ all: modules
 modules:
 	@$(LAB) modules $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)')
 
-## install: install ksocket.ko (INSTALL_MOD_PATH=) and the man pages (MANDIR=, DESTDIR=)
+## install: install ksocket.ko, kinet.ko (INSTALL_MOD_PATH=) and the man pages (MANDIR=, DESTDIR=)
 install:
 	@$(LAB) install $(if $(KDIR),--kdir '$(KDIR)') $(if $(ARCH),--arch '$(ARCH)') \
 		$(if $(DESTDIR),--destdir '$(DESTDIR)') $(if $(MANDIR),--mandir '$(MANDIR)')

@@ -18,7 +18,7 @@ from lab import scan
 pytest_plugins = ["lab.notes"]
 
 BUILD = Path(os.environ["KSOCKET_BUILD"])
-MODULES = ("ksocket/ksocket.ko", "harness/modules/ksockctl.ko")
+MODULES = ("ksocket/ksocket.ko", "ksocket/kinet/kinet.ko", "harness/modules/ksockctl.ko")
 
 
 # What a second CPU, or a caller that sleeps in a call, has a part in: `make test`
@@ -72,6 +72,15 @@ def kernel_log():
                     pytrace=False)
 
 
+def depend(path: Path):
+    """Load those of the kernel's modules that one of ours needs; insmod(8) doesn't."""
+    told = subprocess.run(["modinfo", "-F", "depends", str(path)], check=True, timeout=60,
+                          capture_output=True, text=True).stdout
+    for name in filter(None, told.strip().split(",")):
+        if name != "ksocket":
+            subprocess.run(["modprobe", name], check=True, timeout=60)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def loaded():
     """The project's modules, loaded once for all tests.
@@ -82,6 +91,7 @@ def loaded():
     for name in MODULES:
         path = BUILD / name
         if path.exists():
+            depend(path)
             subprocess.run(["insmod", str(path)], check=True, timeout=60)
 
 

@@ -1,0 +1,184 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Keeping a port to ourselves
+ *
+ * A claim is a socket of the host's own protocol, bound where ours is, that
+ * nobody uses: the host refuses the port to others as long as it is there, and
+ * we are refused what others have. It goes without SO_REUSEADDR, so that nobody
+ * can join; but our own sockets may share a port among themselves, which the
+ * table has decided before. So while a claim is bound, its neighbours are made
+ * to agree.
+ */
+#include <linux/net.h>
+#include <linux/slab.h>
+#include <net/ip.h>
+
+#include "kinet.h"
+
+struct kinet_claim {
+	struct socket	*sock;
+	struct rcu_head	rcu;
+	struct in6_addr	addr;
+	int		device;
+	unsigned short	port;
+	u16		family;
+	bool		v6only;
+};
+
+/* Which of the neighbours' claims agree that another is bound beside them. */
+static void kinet_claims_agree(struct kinet_table *table, unsigned short port,
+			       bool agree)
+{
+	struct kinet_claim *claim;
+	struct sock *sk;
+
+	sk_for_each(sk, kinet_slot(table, port)) {
+		claim = kinet_sk(sk)->claim;
+		if (claim && claim->port == port)
+			claim->sock->sk->sk_reuse = agree ? SK_CAN_REUSE :
+							    SK_NO_REUSE;
+	}
+}
+
+static void kinet_claim_address(const struct kinet_claim *claim,
+				struct sockaddr_storage *to)
+{
+	struct sockaddr_in6 *sin6 = (struct sockaddr_in6 *)to;
+	struct sockaddr_in *sin = (struct sockaddr_in *)to;
+
+	memset(to, 0, sizeof(*to));
+	to->ss_family = claim->family;
+	if (claim->family == AF_INET) {
+		sin->sin_port = htons(claim->port);
+		sin->sin_addr.s_addr = claim->addr.s6_addr32[3];
+	} else {
+		sin6->sin6_port = htons(claim->port);
+		sin6->sin6_addr = claim->addr;
+		sin6->sin6_scope_id = claim->device;
+	}
+}
+
+static int kinet_claim_bind(struct kinet_claim *claim, struct kinet_table *table)
+{
+	struct sock *sk = claim->sock->sk;
+	struct sockaddr_storage addr;
+	int err;
+
+	kinet_claim_address(claim, &addr);
+	lock_sock(sk);
+	sk->sk_bound_dev_if = claim->device;
+	sk->sk_ipv6only = claim->v6only;
+	sk->sk_reuse = SK_CAN_REUSE;
+	/* What comes to groups that we aren't in passes on to it. */
+	sk->sk_rcvbuf = 0;
+	/* Ours was let through already, by its own option. */
+	ksock_compat_inet_set(sk, FREEBIND, freebind);
+	release_sock(sk);
+	kinet_claims_agree(table, claim->port, true);
+	err = kernel_bind(claim->sock, (struct sockaddr *)&addr,
+			  claim->family == AF_INET ?
+			  sizeof(struct sockaddr_in) :
+			  sizeof(struct sockaddr_in6));
+	sk->sk_reuse = SK_NO_REUSE;
+	kinet_claims_agree(table, claim->port, false);
+	return err;
+}
+
+static void kinet_claim_describe(struct kinet_claim *claim,
+				 const struct sock *sk, unsigned short port)
+{
+	claim->port = port;
+	claim->device = sk->sk_bound_dev_if;
+	claim->family = sk->sk_family;
+	claim->v6only = ipv6_only_sock(sk);
+	if (sk->sk_family == AF_INET6)
+		claim->addr = sk->sk_v6_rcv_saddr;
+	else
+		ipv6_addr_set_v4mapped(inet_sk(sk)->inet_rcv_saddr,
+				       &claim->addr);
+}
+
+/**
+ * kinet_claim_take() - keep a port to ourselves
+ * @sk: sock that has decided on its address and device
+ * @port: port
+ *
+ * Return: 0, -EADDRINUSE when the host has given it to somebody, or what else
+ * the host says.
+ */
+int kinet_claim_take(struct sock *sk, unsigned short port)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	struct kinet_claim *claim;
+	int err;
+
+	lockdep_assert_held(&kn->lock);
+	claim = kzalloc(sizeof(*claim), GFP_KERNEL);
+	if (!claim)
+		return -ENOMEM;
+	kinet_claim_describe(claim, sk, port);
+	err = sock_create_kern(sock_net(sk), claim->family, SOCK_DGRAM,
+			       IPPROTO_UDP, &claim->sock);
+	if (err)
+		goto free;
+	err = kinet_claim_bind(claim, kn->dgram);
+	if (err)
+		goto release;
+	kinet_count(sock_net(sk), KINET_CLAIM);
+	WRITE_ONCE(kinet_sk(sk)->claim, claim);
+	return 0;
+
+release:
+	sock_release(claim->sock);
+	if (err == -EADDRINUSE)
+		kinet_count(sock_net(sk), KINET_CLAIM_BUSY);
+free:
+	kfree(claim);
+	return err;
+}
+
+static void kinet_claim_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct kinet_claim, rcu));
+}
+
+/**
+ * kinet_claim_drop() - give a port back to the host
+ * @sk: sock that may have a claim, and is not in the table any more
+ */
+void kinet_claim_drop(struct sock *sk)
+{
+	struct kinet_claim *claim = kinet_sk(sk)->claim;
+
+	lockdep_assert_held(&kinet_net(sock_net(sk))->lock);
+	if (!claim)
+		return;
+	WRITE_ONCE(kinet_sk(sk)->claim, NULL);
+	sock_release(claim->sock);
+	/* Not kfree_rcu(): at unload rcu_barrier() waits for this. */
+	call_rcu(&claim->rcu, kinet_claim_free);
+}
+
+/**
+ * kinet_claim_covers() - is a packet sent to what was claimed?
+ * @claim: claim
+ * @pkt: packet, to the claim's port
+ *
+ * Context: RCU read side.
+ * Return: whether address and device are claimed.
+ */
+bool kinet_claim_covers(const struct kinet_claim *claim,
+			const struct kinet_pkt *pkt)
+{
+	static const struct in6_addr any4 = { .s6_addr32 = { 0, 0,
+						htonl(0xffff), 0 } };
+
+	if (claim->device && claim->device != pkt->dif &&
+	    claim->device != pkt->sdif)
+		return false;
+	if (ipv6_addr_any(&claim->addr))
+		return pkt->family == AF_INET6 || !claim->v6only;
+	if (pkt->family == AF_INET && ipv6_addr_equal(&claim->addr, &any4))
+		return true;
+	return ipv6_addr_equal(&claim->addr, &pkt->daddr);
+}

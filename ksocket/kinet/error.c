@@ -1,0 +1,219 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What the network says went wrong, as a socket hears of it
+ *
+ * RFC 1122, section 4.1.3.3: an error ends nothing. A connected socket is told
+ * of those that will last; one with IP_RECVERR of all, with the packet.
+ */
+#include <linux/errqueue.h>
+#include <linux/icmpv6.h>
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+#include <net/route.h>
+
+#include "kinet.h"
+#include "trace.h"
+
+bool kinet_wants_errors(const struct sock *sk)
+{
+	if (sk->sk_family == AF_INET6 &&
+	    ksock_compat_inet6_test(sk, RECVERR6, recverr))
+		return true;
+	return ksock_compat_inet_test(sk, RECVERR, recverr);
+}
+
+static void kinet_queue_error(struct sock *sk, struct sk_buff *skb, __be16 port,
+			      unsigned int addr_offset,
+			      const struct kinet_error *error)
+{
+	struct sock_exterr_skb *serr = SKB_EXT_ERR(skb);
+
+	memset(&serr->ee, 0, sizeof(serr->ee));
+	serr->ee.ee_errno = error->err;
+	serr->ee.ee_origin = error->origin;
+	serr->ee.ee_type = error->type;
+	serr->ee.ee_code = error->code;
+	serr->ee.ee_info = error->info;
+	serr->addr_offset = addr_offset;
+	serr->port = port;
+	if (sock_queue_err_skb(sk, skb))
+		kfree_skb(skb);
+}
+
+/* The error queue has the ICMP packet, from the payload of ours in it. */
+static void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
+			     const struct kinet_pkt *pkt,
+			     const struct kinet_error *error)
+{
+	unsigned int to, inner = skb->data - skb_network_header(skb);
+	struct sk_buff *clone;
+
+	to = inner + (pkt->family == AF_INET ? offsetof(struct iphdr, daddr) :
+					       offsetof(struct ipv6hdr, daddr));
+	clone = skb_clone(skb, GFP_ATOMIC);
+	if (!clone)
+		return;
+	if (!pskb_may_pull(clone, pkt->offset + KINET_HEADER_LEN) ||
+	    !skb_pull(clone, pkt->offset + KINET_HEADER_LEN)) {
+		kfree_skb(clone);
+		return;
+	}
+	skb_reset_transport_header(clone);
+	skb_dst_drop(clone);
+	nf_reset_ct(clone);
+	kinet_queue_error(sk, clone, pkt->sport, to, error);
+}
+
+static void kinet_new_mtu(struct sock *sk, struct sk_buff *skb,
+			  const struct kinet_pkt *pkt,
+			  const struct kinet_error *error)
+{
+	kinet_count(pkt->net, KINET_PMTU_IN);
+	if (pkt->family == AF_INET)
+		ipv4_sk_update_pmtu(skb, sk, error->info);
+	else
+		ip6_sk_update_pmtu(skb, sk, htonl(error->info));
+}
+
+static bool kinet_ignores_mtu(const struct sock *sk, u16 family)
+{
+	return family == AF_INET ?
+	       READ_ONCE(inet_sk(sk)->pmtudisc) == IP_PMTUDISC_DONT :
+	       inet6_sk(sk)->pmtudisc == IPV6_PMTUDISC_DONT;
+}
+
+/* RFC 1191: with fragments the path may be narrower than a datagram. */
+static bool kinet_error_is_fatal(const struct sock *sk, u16 family,
+				 const struct kinet_error *error)
+{
+	return error->too_big ? !kinet_ignores_mtu(sk, family) : error->fatal;
+}
+
+/**
+ * kinet_sock_error() - tell a socket of an error
+ * @sk: sock
+ * @skb: ICMP packet, its data at our packet's network header in it
+ * @pkt: our packet as an answer to it would look: ports and addresses swapped
+ * @error: what is wrong
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_sock_error(struct sock *sk, struct sk_buff *skb,
+		      const struct kinet_pkt *pkt,
+		      const struct kinet_error *error)
+{
+	if (error->redirect) {
+		ipv4_sk_redirect(skb, sk);
+		return;
+	}
+	kinet_count(pkt->net, KINET_ERROR_IN);
+	trace_kinet_error(sk, error);
+	if (error->too_big)
+		kinet_new_mtu(sk, skb, pkt, error);
+	if (kinet_wants_errors(sk))
+		kinet_keep_error(sk, skb, pkt, error);
+	else if (!kinet_error_is_fatal(sk, pkt->family, error) ||
+		 sk->sk_state != TCP_ESTABLISHED)
+		return;
+	WRITE_ONCE(sk->sk_err, error->err);
+	sk_error_report(sk);
+}
+
+/**
+ * kinet_dgram_error() - an error has arrived for a datagram of ours, maybe
+ * @skb: ICMP packet, its data at our packet's network header in it
+ * @pkt: our packet as an answer to it would look: ports and addresses swapped
+ * @error: what is wrong
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_dgram_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
+		       const struct kinet_error *error)
+{
+	struct sock *sk = kinet_table_find(kinet_net(pkt->net)->dgram, NULL, pkt);
+
+	if (sk)
+		kinet_sock_error(sk, skb, pkt, error);
+}
+
+/* An empty packet, so that the error queue can tell where it was to go. */
+static void kinet_invent_error(struct sock *sk, u16 family,
+			       const struct in6_addr *to, __be16 port,
+			       const struct kinet_error *error)
+{
+	unsigned int len = family == AF_INET ? sizeof(struct iphdr) :
+					       sizeof(struct ipv6hdr);
+	struct sk_buff *skb = alloc_skb(len, GFP_ATOMIC);
+
+	if (!skb)
+		return;
+	skb_reset_network_header(skb);
+	skb_put_zero(skb, len);
+	if (family == AF_INET) {
+		skb->protocol = htons(ETH_P_IP);
+		ip_hdr(skb)->daddr = to->s6_addr32[3];
+	} else {
+		skb->protocol = htons(ETH_P_IPV6);
+		ipv6_hdr(skb)->daddr = *to;
+	}
+	__skb_pull(skb, len);
+	skb_reset_transport_header(skb);
+	kinet_queue_error(sk, skb, port, family == AF_INET ?
+			  offsetof(struct iphdr, daddr) :
+			  offsetof(struct ipv6hdr, daddr), error);
+}
+
+/**
+ * kinet_local_error() - tell a socket of an error that we have found ourselves
+ * @sk: sock
+ * @flow: where its message would have gone
+ * @err: errno, above 0
+ * @info: as the error queue has it
+ */
+void kinet_local_error(struct sock *sk, const struct kinet_flow *flow, int err,
+		       u32 info)
+{
+	struct kinet_error error = {
+		.err	= err,
+		.info	= info,
+		.origin	= SO_EE_ORIGIN_LOCAL,
+	};
+	struct in6_addr to;
+
+	if (!kinet_wants_errors(sk))
+		return;
+	if (flow->family == AF_INET) {
+		ipv6_addr_set_v4mapped(flow->fl.u.ip4.daddr, &to);
+		kinet_invent_error(sk, AF_INET, &to, flow->fl.u.ip4.fl4_dport,
+				   &error);
+	} else {
+		kinet_invent_error(sk, AF_INET6, &flow->fl.u.ip6.daddr,
+				   flow->fl.u.ip6.fl6_dport, &error);
+	}
+}
+
+/**
+ * kinet_peer_error() - a peer on the isolated wire says that something is wrong
+ * @pkt: its packet
+ * @error: what is wrong
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_peer_error(const struct kinet_pkt *pkt,
+		      const struct kinet_error *error)
+{
+	struct sock *sk = kinet_table_find(kinet_net(pkt->net)->dgram, NULL, pkt);
+
+	if (!sk)
+		return;
+	kinet_count(pkt->net, KINET_ERROR_IN);
+	trace_kinet_error(sk, error);
+	if (kinet_wants_errors(sk))
+		kinet_invent_error(sk, pkt->family, &pkt->saddr, pkt->sport,
+				   error);
+	else if (sk->sk_state != TCP_ESTABLISHED)
+		return;
+	WRITE_ONCE(sk->sk_err, error->err);
+	sk_error_report(sk);
+}

@@ -1,0 +1,172 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * ICMP, as the hook finds it, and as we send it
+ *
+ * The packet goes on to the host in any case. Its sender may be anybody, so the
+ * packet of ours that it quotes must fit a socket exactly.
+ */
+#include <linux/icmp.h>
+#include <linux/icmpv6.h>
+#include <linux/netfilter.h>
+#include <linux/netfilter_ipv4.h>
+#include <linux/netfilter_ipv6.h>
+#include <net/icmp.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+
+#include "kinet.h"
+
+/* A packet that was sent, as an answer to it would look. */
+static bool kinet_read_ports(struct sk_buff *skb, unsigned int offset,
+			     struct kinet_pkt *quoted)
+{
+	struct kinet_isolated_header *ih, room;
+	__be16 *ports, buffer[2];
+
+	if (quoted->protocol == IPPROTO_UDP) {
+		ports = skb_header_pointer(skb, offset, sizeof(buffer), buffer);
+		if (!ports)
+			return false;
+		quoted->dport = ports[0];
+		quoted->sport = ports[1];
+		return true;
+	}
+	ih = skb_header_pointer(skb, offset, sizeof(room), &room);
+	if (!ih || ih->type != KINET_TYPE_DATA)
+		return false;
+	quoted->dport = ih->source;
+	quoted->sport = ih->dest;
+	return true;
+}
+
+static bool kinet_quoted4(struct sk_buff *skb, unsigned int offset,
+			  struct kinet_pkt *quoted)
+{
+	struct iphdr *iph, room;
+
+	iph = skb_header_pointer(skb, offset, sizeof(room), &room);
+	if (!iph || iph->version != 4 || iph->ihl < 5 ||
+	    iph->frag_off & htons(IP_OFFSET))
+		return false;
+	quoted->protocol = iph->protocol;
+	quoted->offset = iph->ihl * 4;
+	ipv6_addr_set_v4mapped(iph->saddr, &quoted->daddr);
+	ipv6_addr_set_v4mapped(iph->daddr, &quoted->saddr);
+	return kinet_read_ports(skb, offset + quoted->offset, quoted);
+}
+
+static bool kinet_quoted6(struct sk_buff *skb, unsigned int offset,
+			  struct kinet_pkt *quoted)
+{
+	struct ipv6hdr *iph, room;
+	__be16 frag_off;
+	int inner;
+
+	iph = skb_header_pointer(skb, offset, sizeof(room), &room);
+	if (!iph || iph->version != 6)
+		return false;
+	quoted->protocol = iph->nexthdr;
+	quoted->daddr = iph->saddr;
+	quoted->saddr = iph->daddr;
+	inner = ipv6_skip_exthdr(skb, offset + sizeof(room), &quoted->protocol,
+				 &frag_off);
+	if (inner < 0 || frag_off & htons(IP6_OFFSET))
+		return false;
+	quoted->offset = inner - offset;
+	return kinet_read_ports(skb, inner, quoted);
+}
+
+/* The kernel's own functions want the quoted packet at the data pointer. */
+static void kinet_tell(struct sk_buff *skb, unsigned int offset,
+		       const struct kinet_pkt *quoted,
+		       const struct kinet_error *error)
+{
+	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
+
+	if (!clone) {
+		kinet_count(quoted->net, KINET_DROP_NO_MEMORY);
+		return;
+	}
+	if (pskb_may_pull(clone, offset + quoted->offset + 4)) {
+		__skb_pull(clone, offset);
+		kinet_dgram_error(clone, quoted, error);
+	}
+	consume_skb(clone);
+}
+
+static bool kinet_is_ours(const struct kinet_pkt *quoted)
+{
+	struct kinet_net *kn = kinet_net(quoted->net);
+
+	return quoted->protocol == READ_ONCE(kn->wire)->dgram &&
+	       kinet_table_find(kn->dgram, NULL, quoted);
+}
+
+/**
+ * kinet_icmp4_receive() - an ICMP packet has arrived
+ * @skb: packet, its data at the network's header; not consumed
+ * @pkt: what it is
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_icmp4_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
+{
+	unsigned int offset = pkt->offset + sizeof(struct icmphdr);
+	struct kinet_pkt quoted = *pkt;
+	struct kinet_error error;
+	struct icmphdr *ih, room;
+
+	ih = skb_header_pointer(skb, pkt->offset, sizeof(room), &room);
+	if (!ih || !kinet_icmp4_map(ih->type, ih->code, ntohl(ih->un.gateway),
+				    &error))
+		return;
+	if (!kinet_quoted4(skb, offset, &quoted) || !kinet_is_ours(&quoted))
+		return;
+	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, 0))
+		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
+	else
+		kinet_tell(skb, offset, &quoted, &error);
+}
+
+/**
+ * kinet_icmp6_receive() - an ICMPv6 packet has arrived
+ * @skb: packet, its data at the network's header; not consumed
+ * @pkt: what it is
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_icmp6_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
+{
+	unsigned int offset = pkt->offset + sizeof(struct icmp6hdr);
+	struct kinet_pkt quoted = *pkt;
+	struct icmp6hdr *ih, room;
+	struct kinet_error error;
+
+	ih = skb_header_pointer(skb, pkt->offset, sizeof(room), &room);
+	if (!ih || !kinet_icmp6_map(ih->icmp6_type, ih->icmp6_code,
+				    ntohl(ih->icmp6_mtu), &error))
+		return;
+	if (!kinet_quoted6(skb, offset, &quoted) || !kinet_is_ours(&quoted))
+		return;
+	if (nf_ip6_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, IPPROTO_ICMPV6))
+		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
+	else
+		kinet_tell(skb, offset, &quoted, &error);
+}
+
+/**
+ * kinet_refuse() - answer a datagram that nobody takes
+ * @skb: packet, with its route; not consumed
+ * @pkt: what it is
+ *
+ * RFC 1122, section 4.1.3.1. Context: softirq.
+ */
+void kinet_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt)
+{
+	if (pkt->protocol == KINET_IP_DGRAM)
+		kinet_isolated_refuse(skb, pkt);
+	else if (pkt->family == AF_INET)
+		icmp_send(skb, ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0);
+	else
+		icmpv6_send(skb, ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0);
+}

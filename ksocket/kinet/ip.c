@@ -1,0 +1,65 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The kernel's network layer, of either version
+ */
+#include <net/ip.h>
+#include <net/ip6_route.h>
+#include <net/ipv6.h>
+
+#include "kinet.h"
+
+int kinet_ip_route(struct sock *sk, struct kinet_flow *flow)
+{
+	return flow->family == AF_INET ? kinet_ip4_route(sk, flow) :
+					 kinet_ip6_route(sk, flow);
+}
+
+unsigned int kinet_ip_mtu(const struct kinet_flow *flow)
+{
+	return dst_mtu(flow->dst);
+}
+
+int kinet_ip_xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
+{
+	skb->priority = READ_ONCE(sk->sk_priority);
+	skb->mark = flow->cookie.mark;
+	return flow->family == AF_INET ? kinet_ip4_xmit(sk, skb, flow) :
+					 kinet_ip6_xmit(sk, skb, flow);
+}
+
+/* Bytes of the headers between the transport's and the link's. */
+unsigned int kinet_ip_header_len(const struct kinet_flow *flow)
+{
+	unsigned int len;
+
+	if (flow->family == AF_INET)
+		return sizeof(struct iphdr);
+	len = sizeof(struct ipv6hdr);
+	if (flow->opt)
+		len += flow->opt->opt_nflen + flow->opt->opt_flen;
+	return len;
+}
+
+/* Room to leave before a segment of a routed flow, for all that comes there. */
+unsigned int kinet_ip_headroom(const struct kinet_flow *flow)
+{
+	/* And for a fragment header. */
+	return LL_RESERVED_SPACE(flow->dst->dev) + flow->dst->header_len +
+	       kinet_ip_header_len(flow) + sizeof(struct frag_hdr);
+}
+
+/* Is the user told when a packet is longer than the path takes? */
+bool kinet_ip_must_not_fragment(const struct sock *sk,
+				const struct kinet_flow *flow)
+{
+	u8 pmtudisc;
+
+	if (flow->family == AF_INET) {
+		pmtudisc = READ_ONCE(inet_sk(sk)->pmtudisc);
+		return pmtudisc == IP_PMTUDISC_DO ||
+		       pmtudisc == IP_PMTUDISC_PROBE;
+	}
+	pmtudisc = inet6_sk(sk)->pmtudisc;
+	return flow->dontfrag || pmtudisc == IPV6_PMTUDISC_DO ||
+	       pmtudisc == IPV6_PMTUDISC_PROBE;
+}

@@ -1,0 +1,158 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * The calls: the kernel's own, none of which is made once kinet was drained
+ */
+#include <linux/net.h>
+#include <net/inet_common.h>
+#include <net/ip.h>
+#include <net/ipv6.h>
+#include <ksocket/family.h>
+#include <uapi/linux/kinet.h>
+
+#include "kinet.h"
+
+static bool kinet_is_dead(const struct socket *sock)
+{
+	return READ_ONCE(kinet_sk(sock->sk)->dead);
+}
+
+static int kinet_bind(struct socket *sock, struct sockaddr *addr, int len)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet_bind(sock, addr, len);
+}
+
+static int kinet6_bind(struct socket *sock, struct sockaddr *addr, int len)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet6_bind(sock, addr, len);
+}
+
+static int kinet_connect(struct socket *sock, struct sockaddr *addr, int len,
+			 int flags)
+{
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	return inet_dgram_connect(sock, addr, len, flags);
+}
+
+static int kinet_getname(struct socket *sock, struct sockaddr *addr, int peer)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet_getname(sock, addr, peer);
+}
+
+static int kinet6_getname(struct socket *sock, struct sockaddr *addr, int peer)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet6_getname(sock, addr, peer);
+}
+
+static int kinet_ioctl(struct socket *sock, unsigned int cmd, unsigned long arg)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet_ioctl(sock, cmd, arg);
+}
+
+static int kinet6_ioctl(struct socket *sock, unsigned int cmd,
+			unsigned long arg)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet6_ioctl(sock, cmd, arg);
+}
+
+static int kinet_shutdown(struct socket *sock, int how)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN : inet_shutdown(sock, how);
+}
+
+static int kinet_ops_setsockopt(struct socket *sock, int level, int name,
+				sockptr_t value, unsigned int len)
+{
+	if (level == SOL_KSOCK)
+		return kinet_query(sock, name, value, len);
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	return sock_common_setsockopt(sock, level, name, value, len);
+}
+
+static int kinet_ops_getsockopt(struct socket *sock, int level, int name,
+				char __user *value, int __user *len)
+{
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	return sock_common_getsockopt(sock, level, name, value, len);
+}
+
+static int kinet_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	int ret = kinet_is_dead(sock) ? -ENETDOWN : inet_sendmsg(sock, msg, len);
+
+	/* Who was waiting is woken with an error that another may have taken. */
+	return ret < 0 && kinet_is_dead(sock) ? -ENETDOWN : ret;
+}
+
+static int kinet_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
+			 int flags)
+{
+	int ret;
+
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	ret = inet_recvmsg(sock, msg, len, flags);
+	return ret <= 0 && kinet_is_dead(sock) ? -ENETDOWN : ret;
+}
+
+#define KINET_OPS							\
+	.family		= PF_INET,					\
+	.owner		= THIS_MODULE,					\
+	.release	= inet_release,					\
+	.bind		= kinet_bind,					\
+	.connect	= kinet_connect,				\
+	.socketpair	= sock_no_socketpair,				\
+	.accept		= sock_no_accept,				\
+	.getname	= kinet_getname,				\
+	.poll		= datagram_poll,				\
+	.ioctl		= kinet_ioctl,					\
+	.gettstamp	= sock_gettstamp,				\
+	.listen		= sock_no_listen,				\
+	.shutdown	= kinet_shutdown,				\
+	.setsockopt	= kinet_ops_setsockopt,				\
+	.getsockopt	= kinet_ops_getsockopt,				\
+	.sendmsg	= kinet_sendmsg,				\
+	.recvmsg	= kinet_recvmsg,				\
+	KSOCK_COMPAT_SENDPAGE						\
+	.mmap		= sock_no_mmap
+
+#define KINET6_OPS							\
+	.family		= PF_INET6,					\
+	.owner		= THIS_MODULE,					\
+	.release	= inet6_release,				\
+	.bind		= kinet6_bind,					\
+	.connect	= kinet_connect,				\
+	.socketpair	= sock_no_socketpair,				\
+	.accept		= sock_no_accept,				\
+	.getname	= kinet6_getname,				\
+	.poll		= datagram_poll,				\
+	.ioctl		= kinet6_ioctl,					\
+	.gettstamp	= sock_gettstamp,				\
+	.listen		= sock_no_listen,				\
+	.shutdown	= kinet_shutdown,				\
+	.setsockopt	= kinet_ops_setsockopt,				\
+	.getsockopt	= kinet_ops_getsockopt,				\
+	.sendmsg	= kinet_sendmsg,				\
+	.recvmsg	= kinet_recvmsg,				\
+	KSOCK_COMPAT_SENDPAGE						\
+	.mmap		= sock_no_mmap
+
+const struct proto_ops kinet_dgram_ops = {
+	KINET_OPS,
+	.set_peek_off	= sk_set_peek_off,
+};
+
+const struct proto_ops kinet6_dgram_ops = {
+	KINET6_OPS,
+	.set_peek_off	= sk_set_peek_off,
+};
+
+const struct proto_ops kinet_raw_ops = {
+	KINET_OPS,
+};
+
+const struct proto_ops kinet6_raw_ops = {
+	KINET6_OPS,
+};

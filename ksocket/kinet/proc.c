@@ -1,0 +1,139 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * /proc/net/kinet: families, sockets, snmp
+ */
+#include <linux/proc_fs.h>
+#include <linux/seq_file.h>
+#include <net/tcp_states.h>
+
+#include "kinet.h"
+
+static int kinet_families_show(struct seq_file *seq, void *v)
+{
+	seq_printf(seq, "PF_KINET %d\nPF_KINET6 %d\n",
+		   kinet_family_number(false), kinet_family_number(true));
+	return 0;
+}
+
+static int kinet_snmp_show(struct seq_file *seq, void *v)
+{
+	struct kinet_net *kn = kinet_net(seq_file_single_net(seq));
+	u64 sum;
+	int i, cpu;
+
+	for (i = 0; i < KINET_COUNTS; i++) {
+		sum = 0;
+		for_each_possible_cpu(cpu)
+			sum += READ_ONCE(per_cpu_ptr(kn->counts, cpu)->n[i]);
+		seq_printf(seq, "%s %llu\n", kinet_count_names[i], sum);
+	}
+	return 0;
+}
+
+/* --- sockets --- */
+
+static void *kinet_socks_start(struct seq_file *seq, loff_t *pos)
+	__acquires(socks_lock)
+{
+	struct kinet_net *kn = kinet_net(seq_file_net(seq));
+
+	spin_lock_bh(&kn->socks_lock);
+	return seq_list_start_head(&kn->socks, *pos);
+}
+
+static void *kinet_socks_next(struct seq_file *seq, void *v, loff_t *pos)
+{
+	return seq_list_next(v, &kinet_net(seq_file_net(seq))->socks, pos);
+}
+
+static void kinet_socks_stop(struct seq_file *seq, void *v)
+	__releases(socks_lock)
+{
+	spin_unlock_bh(&kinet_net(seq_file_net(seq))->socks_lock);
+}
+
+static void kinet_show_end(struct seq_file *seq, const struct sock *sk,
+			   __be32 addr4, const struct in6_addr *addr6,
+			   __be16 port)
+{
+	if (sk->sk_family == AF_INET)
+		seq_printf(seq, " %pI4:", &addr4);
+	else
+		seq_printf(seq, " [%pI6c]:", addr6);
+	if (port)
+		seq_printf(seq, "%u", ntohs(port));
+	else
+		seq_putc(seq, '*');
+}
+
+static const char *kinet_state_name(const struct sock *sk)
+{
+	if (READ_ONCE(kinet_sk(sk)->dead))
+		return "drained";
+	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
+		return "connected";
+	return sk_unhashed(sk) ? "open" : "bound";
+}
+
+static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
+{
+	const struct kinet_sock *k = kinet_sk(sk);
+	const struct inet_sock *inet = inet_sk(sk);
+
+	if (sk->sk_type == SOCK_RAW)
+		seq_printf(seq, "raw/%u", k->raw_protocol);
+	else
+		seq_puts(seq, "dgram");
+	seq_printf(seq, " %s", k->wire->name);
+	kinet_show_end(seq, sk, inet->inet_rcv_saddr, &sk->sk_v6_rcv_saddr,
+		       htons(inet->inet_num));
+	kinet_show_end(seq, sk, inet->inet_daddr, &sk->sk_v6_daddr,
+		       inet->inet_dport);
+	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_state_name(sk),
+		   sk_rmem_alloc_get(sk), sk_wmem_alloc_get(sk),
+		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),
+		   sock_i_ino(sk), atomic_read(&sk->sk_drops));
+}
+
+static int kinet_socks_show(struct seq_file *seq, void *v)
+{
+	struct kinet_net *kn = kinet_net(seq_file_net(seq));
+	struct kinet_sock *k;
+
+	if (v == &kn->socks) {
+		seq_puts(seq, "type wire local remote state rx tx uid inode drops\n");
+		return 0;
+	}
+	k = list_entry(v, struct kinet_sock, node);
+	kinet_show_sock(seq, &k->inet.sk);
+	return 0;
+}
+
+static const struct seq_operations kinet_socks_ops = {
+	.start	= kinet_socks_start,
+	.next	= kinet_socks_next,
+	.stop	= kinet_socks_stop,
+	.show	= kinet_socks_show,
+};
+
+int kinet_proc_add(struct net *net)
+{
+	struct proc_dir_entry *dir;
+
+	dir = proc_net_mkdir(net, "kinet", net->proc_net);
+	if (!dir)
+		return -ENOMEM;
+	if (proc_create_net_single("families", 0444, dir, kinet_families_show,
+				   NULL) &&
+	    proc_create_net_single("snmp", 0444, dir, kinet_snmp_show, NULL) &&
+	    proc_create_net("sockets", 0444, dir, &kinet_socks_ops,
+			    sizeof(struct seq_net_private)))
+		return 0;
+	remove_proc_subtree("kinet", net->proc_net);
+	return -ENOMEM;
+}
+
+void kinet_proc_remove(struct net *net)
+{
+	remove_proc_subtree("kinet", net->proc_net);
+}

@@ -1,0 +1,371 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Who has which port
+ *
+ * A namespace's sockets of one transport, by port. Binding is serialised by
+ * kinet_net.lock, since a claim sleeps; packets look up under RCU alone. What
+ * decides about a packet - addresses, device, the other end - is read from the
+ * sock at that time, as connect() may be changing it: such a packet belongs to
+ * the time before or after.
+ */
+#include <linux/random.h>
+#include <linux/slab.h>
+#include <net/addrconf.h>
+#include <net/ip.h>
+#include <net/netns/hash.h>
+#include <net/sock_reuseport.h>
+#include <net/udp.h>
+
+#include "kinet.h"
+
+struct kinet_table *kinet_table_new(void)
+{
+	struct kinet_table *table = kvzalloc(sizeof(*table), GFP_KERNEL);
+
+	if (table)
+		spin_lock_init(&table->lock);
+	return table;
+}
+
+void kinet_table_free(struct kinet_table *table)
+{
+	kvfree(table);
+}
+
+static struct kinet_table *kinet_table(const struct sock *sk)
+{
+	return kinet_net(sock_net(sk))->dgram;
+}
+
+/* --- may these two have the same port? --- */
+
+static bool kinet_share_device(const struct sock *a, const struct sock *b)
+{
+	return !a->sk_bound_dev_if || !b->sk_bound_dev_if ||
+	       a->sk_bound_dev_if == b->sk_bound_dev_if;
+}
+
+static bool kinet_share_group(struct sock *sk, struct sock *other)
+{
+	return sk->sk_reuseport && other->sk_reuseport &&
+	       !rcu_access_pointer(sk->sk_reuseport_cb) &&
+	       uid_eq(sock_i_uid(sk), sock_i_uid(other));
+}
+
+static bool kinet_conflicts(struct sock *sk, struct sock *other)
+{
+	if (sk->sk_reuse && other->sk_reuse)
+		return false;
+	return kinet_share_device(sk, other) &&
+	       inet_rcv_saddr_equal(sk, other, true) &&
+	       !kinet_share_group(sk, other);
+}
+
+static bool kinet_port_is_free(struct sock *sk, unsigned short port)
+{
+	struct hlist_head *slot = kinet_slot(kinet_table(sk), port);
+	struct sock *other;
+
+	lockdep_assert_held(&kinet_net(sock_net(sk))->lock);
+	sk_for_each(other, slot)
+		if (other != sk && inet_sk(other)->inet_num == port &&
+		    kinet_conflicts(sk, other))
+			return false;
+	return true;
+}
+
+/* --- SO_REUSEPORT: several sockets that share what arrives --- */
+
+static bool kinet_is_wildcard(const struct sock *sk)
+{
+	return sk->sk_family == AF_INET6 ?
+	       ipv6_addr_any(&sk->sk_v6_rcv_saddr) :
+	       !inet_sk(sk)->inet_rcv_saddr;
+}
+
+static bool kinet_same_group(struct sock *sk, struct sock *other)
+{
+	return other->sk_reuseport && other->sk_family == sk->sk_family &&
+	       ipv6_only_sock(other) == ipv6_only_sock(sk) &&
+	       other->sk_bound_dev_if == sk->sk_bound_dev_if &&
+	       uid_eq(sock_i_uid(sk), sock_i_uid(other)) &&
+	       inet_rcv_saddr_equal(sk, other, false);
+}
+
+static int kinet_group_join(struct sock *sk, unsigned short port)
+{
+	struct hlist_head *slot = kinet_slot(kinet_table(sk), port);
+	bool any = kinet_is_wildcard(sk);
+	struct sock *other;
+
+	sk_for_each(other, slot)
+		if (other != sk && inet_sk(other)->inet_num == port &&
+		    kinet_same_group(sk, other))
+			return reuseport_add_sock(sk, other, any);
+	return reuseport_alloc(sk, any);
+}
+
+/* --- taking and giving back --- */
+
+static void kinet_table_add(struct kinet_table *table, struct sock *sk,
+			    unsigned short port)
+{
+	inet_sk(sk)->inet_num = port;
+	spin_lock_bh(&table->lock);
+	/* Also: who waits for the reference below hasn't got it. */
+	sk_add_node_rcu(sk, kinet_slot(table, port));
+	set_bit(port, table->ports);
+	spin_unlock_bh(&table->lock);
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
+}
+
+static void kinet_table_del(struct kinet_table *table, struct sock *sk)
+{
+	unsigned short port = inet_sk(sk)->inet_num;
+	struct sock *other;
+
+	spin_lock_bh(&table->lock);
+	sk_del_node_init_rcu(sk);
+	sk_for_each(other, kinet_slot(table, port))
+		if (inet_sk(other)->inet_num == port)
+			goto out;
+	clear_bit(port, table->ports);
+out:
+	spin_unlock_bh(&table->lock);
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
+}
+
+static int kinet_port_take(struct sock *sk, unsigned short port)
+{
+	const struct kinet_wire *wire = kinet_sk(sk)->wire;
+	int err;
+
+	if (!kinet_port_is_free(sk, port))
+		return -EADDRINUSE;
+	err = wire->claim(sk, port);
+	if (err)
+		return err;
+	if (sk->sk_reuseport) {
+		err = kinet_group_join(sk, port);
+		if (err)
+			goto unclaim;
+	}
+	kinet_table_add(kinet_table(sk), sk, port);
+	return 0;
+
+unclaim:
+	wire->unclaim(sk);
+	return err;
+}
+
+/* A port that we don't have may be the host's; then its neighbour is tried. */
+static int kinet_port_any(struct sock *sk)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	unsigned int high = READ_ONCE(kn->ports[1]);
+	unsigned int low = READ_ONCE(kn->ports[0]);
+	unsigned int tries;
+	int port, err;
+
+	port = kinet_port_choose(kn->dgram->ports, low, high, get_random_u32());
+	for (tries = low; port > 0 && tries <= high; tries++) {
+		err = -EADDRINUSE;
+		if (!inet_is_local_reserved_port(sock_net(sk), port))
+			err = kinet_port_take(sk, port);
+		if (err != -EADDRINUSE)
+			return err;
+		port = kinet_port_next(kn->dgram->ports, low, high, port);
+	}
+	return -EADDRINUSE;
+}
+
+/**
+ * kinet_get_port() - give a sock a port of its own
+ * @sk: sock, locked, its address set
+ * @port: which one, 0 for any
+ *
+ * Return: 0, -EADDRINUSE, -ENOMEM.
+ */
+int kinet_get_port(struct sock *sk, unsigned short port)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	int err;
+
+	mutex_lock(&kn->lock);
+	err = port ? kinet_port_take(sk, port) : kinet_port_any(sk);
+	mutex_unlock(&kn->lock);
+	return err;
+}
+
+/**
+ * kinet_unhash() - take a sock's port away from it
+ * @sk: sock; it may have none
+ *
+ * Packets that are on their way to it may still reach it, until a grace period
+ * of RCU is over.
+ *
+ * Context: Process context. May sleep.
+ */
+void kinet_unhash(struct sock *sk)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+
+	mutex_lock(&kn->lock);
+	if (!sk_unhashed(sk)) {
+		if (rcu_access_pointer(sk->sk_reuseport_cb))
+			reuseport_detach_sock(sk);
+		kinet_table_del(kn->dgram, sk);
+		inet_sk(sk)->inet_num = 0;
+		kinet_sk(sk)->wire->unclaim(sk);
+	}
+	mutex_unlock(&kn->lock);
+}
+
+/* Its address has changed, but nothing that the table sorts by. */
+void kinet_rehash(struct sock *sk)
+{
+	if (rcu_access_pointer(sk->sk_reuseport_cb))
+		reuseport_detach_sock(sk);
+}
+
+/* --- whom does a packet belong to? --- */
+
+static __be32 kinet_v4(const struct in6_addr *addr)
+{
+	return addr->s6_addr32[3];
+}
+
+/* Each thing that a sock insists on, and the packet has, is worth a point. */
+static int kinet_score4(const struct sock *sk, const struct kinet_pkt *pkt)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	int score = sk->sk_family == AF_INET ? 2 : 1;
+
+	if (ipv6_only_sock(sk))
+		return -1;
+	if (inet->inet_rcv_saddr) {
+		if (inet->inet_rcv_saddr != kinet_v4(&pkt->daddr))
+			return -1;
+		score += 4;
+	}
+	if (inet->inet_daddr) {
+		if (inet->inet_daddr != kinet_v4(&pkt->saddr))
+			return -1;
+		score += 4;
+	}
+	return score;
+}
+
+static int kinet_score6(const struct sock *sk, const struct kinet_pkt *pkt)
+{
+	int score = 2;
+
+	if (sk->sk_family != AF_INET6)
+		return -1;
+	if (!ipv6_addr_any(&sk->sk_v6_rcv_saddr)) {
+		if (!ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &pkt->daddr))
+			return -1;
+		score += 4;
+	}
+	if (!ipv6_addr_any(&sk->sk_v6_daddr)) {
+		if (!ipv6_addr_equal(&sk->sk_v6_daddr, &pkt->saddr))
+			return -1;
+		score += 4;
+	}
+	return score;
+}
+
+static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	int bound = READ_ONCE(sk->sk_bound_dev_if);
+	int score;
+
+	if (inet->inet_num != ntohs(pkt->dport) ||
+	    !udp_sk_bound_dev_eq(pkt->net, bound, pkt->dif, pkt->sdif))
+		return -1;
+	score = pkt->family == AF_INET ? kinet_score4(sk, pkt) :
+					 kinet_score6(sk, pkt);
+	if (score < 0)
+		return score;
+	if (inet->inet_dport) {
+		if (inet->inet_dport != pkt->sport)
+			return -1;
+		score += 4;
+	}
+	return bound ? score + 4 : score;
+}
+
+/**
+ * kinet_takes() - would a sock take a packet?
+ * @sk: sock that has a port
+ * @pkt: packet
+ *
+ * Return: whether port, addresses and device fit.
+ */
+bool kinet_takes(const struct sock *sk, const struct kinet_pkt *pkt)
+{
+	return kinet_score(sk, pkt) >= 0;
+}
+
+static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
+				       const struct kinet_pkt *pkt)
+{
+	u32 hash;
+
+	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
+		return sk;
+	hash = jhash_3words(ipv6_addr_hash(&pkt->saddr),
+			    ipv6_addr_hash(&pkt->daddr),
+			    (__force u32)pkt->sport << 16 |
+			    (__force u32)pkt->dport, net_hash_mix(pkt->net));
+	return reuseport_select_sock(sk, hash, skb,
+				     pkt->offset + KINET_HEADER_LEN) ?: sk;
+}
+
+/**
+ * kinet_table_find() - the sock that a packet belongs to
+ * @table: where to look
+ * @skb: packet, for programs that choose among those who share a port; or NULL
+ * @pkt: likewise
+ *
+ * Context: RCU read side.
+ * Return: a sock, without a reference, or NULL.
+ */
+struct sock *kinet_table_find(struct kinet_table *table, struct sk_buff *skb,
+			      const struct kinet_pkt *pkt)
+{
+	struct sock *sk, *best = NULL;
+	int score, highest = -1;
+
+	sk_for_each_rcu(sk, kinet_slot(table, ntohs(pkt->dport))) {
+		score = kinet_score(sk, pkt);
+		if (score > highest) {
+			highest = score;
+			best = sk;
+		}
+	}
+	return best && skb ? kinet_group_choose(best, skb, pkt) : best;
+}
+
+/**
+ * kinet_table_claims() - is a packet that nobody takes ours to refuse?
+ * @table: where to look
+ * @pkt: packet
+ *
+ * Context: RCU read side.
+ * Return: whether somebody has claimed its address, device and port.
+ */
+bool kinet_table_claims(struct kinet_table *table, const struct kinet_pkt *pkt)
+{
+	struct kinet_claim *claim;
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, kinet_slot(table, ntohs(pkt->dport))) {
+		claim = READ_ONCE(kinet_sk(sk)->claim);
+		if (claim && inet_sk(sk)->inet_num == ntohs(pkt->dport) &&
+		    kinet_claim_covers(claim, pkt))
+			return true;
+	}
+	return false;
+}
