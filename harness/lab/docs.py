@@ -18,7 +18,8 @@ HTML = BUILD / "docs/html"
 HEADER = "include/ksocket/ksocket.h"
 # The pages in the order of the index; what is not named comes behind.
 GUIDES = ("README", "docs/consumer", "docs/events", "docs/contexts", "docs/api",
-          "docs/examples", "docs/from-hooks", "docs/from-volo")
+          "docs/examples", "docs/from-hooks", "docs/from-volo", "docs/kinet", "docs/kinet-wire",
+          "docs/kinet-unload")
 # Types that are no structure, by their topic
 TYPES = {
     "sockets": ".. c:type:: ksocket_t\n\n   The handle of a socket.\n\n",
