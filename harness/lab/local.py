@@ -11,6 +11,10 @@ from .kernels import Kernel
 from .process import run
 
 
+# Where what belongs on a system is built
+INSTALLED = ("ksocket", "ksocket/kinet")
+
+
 def choose(kdir: str, arch: str) -> Kernel:
     """The kernel to build for."""
     if kdir:
@@ -44,7 +48,7 @@ def build(kdir: str = "", arch: str = "") -> Path:
 
 def install(kdir: str = "", arch: str = "", destdir: str = "",
             mandir: str = "/usr/local/share/man"):
-    """modules_install of ksocket.ko alone, and the man pages.
+    """modules_install of ksocket.ko and kinet.ko alone, and the man pages.
 
     INSTALL_MOD_PATH works as usual; DESTDIR comes before both places, and where
     only the former is given the pages go below it as well.
@@ -54,8 +58,10 @@ def install(kdir: str = "", arch: str = "", destdir: str = "",
     """
     kernel = choose(kdir, arch)
     root = modules.build(kernel)
-    argv = [*modules.make_args(kernel, root / "ksocket"), "CONFIG_MODULE_SIG_ALL="]
     modpath = os.environ.get("INSTALL_MOD_PATH", "")
-    print(run([*argv, f"INSTALL_MOD_PATH={destdir}{modpath}", "modules_install"], timeout=300))
+    for directory in INSTALLED:
+        argv = [*modules.make_args(kernel, root / directory), "CONFIG_MODULE_SIG_ALL="]
+        print(run([*argv, f"INSTALL_MOD_PATH={destdir}{modpath}", "modules_install"],
+                  timeout=300))
     place = docs.install(kerneldoc.script(kernel.headers), destdir or modpath, mandir)
     print(f"  man pages: {place}")

@@ -131,14 +131,14 @@ def system(files):
 
 @pytest.mark.parametrize("name", KERNELS)
 def test_built(system, version, name):
-    """DKMS has built and installed the module, for both, without a warning."""
+    """DKMS has built and installed the modules, for both, without a warning."""
     release = kernels.get(name).release
     status = system.run("dkms", "status", "ksocket", "-k", release)
     assert f"ksocket/{version}, {release}, x86_64: installed" in status.splitlines()
     place = system.path(f"/var/lib/dkms/ksocket/{version}/{release}/x86_64")
     log = (place / "log/make.log").read_text(encoding="utf-8")
     ours = [line for line in log.splitlines() if re.search("warning:", line, re.I)]
-    assert "ksocket.ko" in log and not ours
+    assert "ksocket.ko" in log and "kinet.ko" in log and not ours
     exports = (place / "module/Module.symvers").read_text(encoding="utf-8")
     assert "\tksock_close\t" in exports
 
@@ -181,16 +181,17 @@ def say_hello(guest, system, module: str):
 @pytest.mark.guest
 @pytest.mark.parametrize("name", KERNELS)
 def test_loads(system, name):
-    """modprobe finds the module there, and consumers built there run on it."""
+    """modprobe finds the modules there, and consumers built there run on them."""
     consumers = [consumer(system, name, kind) for kind in ("variables", "include")]
     with Guest(kernels.get(name), f"deb-{name}") as guest:
         for place in ("proc", "sys"):
             guest.run(["mount", "--bind", f"/{place}", system.path(place)])
-        guest.run(["chroot", system.root, "modprobe", "ksocket"])
-        assert "\nksocket " in "\n" + guest.run(["cat", "/proc/modules"]).out
+        for module in ("ksocket", "kinet"):
+            guest.run(["chroot", system.root, "modprobe", module])
+            assert f"\n{module} " in "\n" + guest.run(["cat", "/proc/modules"]).out
         for module in consumers:
             say_hello(guest, system, module)
-        guest.run(["chroot", system.root, "modprobe", "-r", "ksocket"])
+        guest.run(["chroot", system.root, "modprobe", "-r", "kinet", "ksocket"])
         assert not scan.findings(guest.log())
 
 
@@ -204,8 +205,10 @@ def test_other_kernel_is_skipped(system):
 def test_removed(system):
     """Nothing stays behind when they are removed."""
     assert list(system.path("/lib/modules").rglob("ksocket.ko*"))
+    assert list(system.path("/lib/modules").rglob("kinet.ko*"))
     system.run("apt-get", "--yes", "purge", "ksocket-dkms", "ksocket-dev")
     assert not list(system.path("/lib/modules").rglob("ksocket.ko*"))
+    assert not list(system.path("/lib/modules").rglob("kinet.ko*"))
     left = [path for place in ("/usr/src", "/var/lib/dkms", "/usr/share")
             for path in system.path(place).glob("ksocket*")]
     assert not left
