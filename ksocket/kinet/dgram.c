@@ -178,18 +178,11 @@ int kinet_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	return err ? err : len;
 }
 
-static int kinet_dgram_ioctl_value(struct sock *sk, int cmd, int *value)
-{
-	return kinet_queue_len(sk, cmd, value);
-}
-
-KSOCK_COMPAT_PROTO_IOCTL(kinet_dgram_ioctl, kinet_dgram_ioctl_value)
+KSOCK_COMPAT_PROTO_IOCTL(kinet_dgram_ioctl, kinet_queue_len)
 
 #define KINET_DGRAM_PROTO						\
-	.owner			= THIS_MODULE,				\
+	KINET_PROTO,							\
 	.init			= kinet_sock_init,			\
-	.destroy		= kinet_sock_destroy,			\
-	.close			= kinet_sock_close,			\
 	.disconnect		= udp_disconnect,			\
 	.ioctl			= kinet_dgram_ioctl,			\
 	.setsockopt		= kinet_setsockopt,			\
@@ -199,13 +192,7 @@ KSOCK_COMPAT_PROTO_IOCTL(kinet_dgram_ioctl, kinet_dgram_ioctl_value)
 	.unhash			= kinet_unhash,				\
 	.rehash			= kinet_rehash,				\
 	.get_port		= kinet_get_port,			\
-	.put_port		= kinet_unhash,				\
-	.memory_allocated	= &kinet_memory_allocated,		\
-	.per_cpu_fw_alloc	= &kinet_memory_fw_alloc,		\
-	.memory_pressure	= &kinet_memory_pressure,		\
-	.sysctl_mem		= kinet_mem,				\
-	.sysctl_rmem		= &kinet_min_buffer,			\
-	.sysctl_wmem		= &kinet_min_buffer
+	.put_port		= kinet_unhash
 
 struct proto kinet_dgram_prot = {
 	.name			= "KINET-DGRAM",

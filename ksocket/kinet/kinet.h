@@ -150,6 +150,18 @@ extern atomic_long_t kinet_memory_allocated;
 DECLARE_PER_CPU(int, kinet_memory_fw_alloc);
 extern int kinet_min_buffer;
 
+/* What the protos have in common */
+#define KINET_PROTO							\
+	.owner			= THIS_MODULE,				\
+	.destroy		= kinet_sock_destroy,			\
+	.close			= kinet_sock_close,			\
+	.memory_allocated	= &kinet_memory_allocated,		\
+	.per_cpu_fw_alloc	= &kinet_memory_fw_alloc,		\
+	.memory_pressure	= &kinet_memory_pressure,		\
+	.sysctl_mem		= kinet_mem,				\
+	.sysctl_rmem		= &kinet_min_buffer,			\
+	.sysctl_wmem		= &kinet_min_buffer
+
 int kinet_sock_init(struct sock *sk);
 void kinet_sock_destroy(struct sock *sk);
 void kinet_sock_close(struct sock *sk, long timeout);

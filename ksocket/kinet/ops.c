@@ -97,38 +97,18 @@ static int kinet_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	return ret <= 0 && kinet_is_dead(sock) ? -ENETDOWN : ret;
 }
 
-#define KINET_OPS							\
-	.family		= PF_INET,					\
+/* Of IPv4, and of IPv6 with a 6 in their names */
+#define KINET_OPS(six)							\
+	.family		= PF_INET##six,					\
 	.owner		= THIS_MODULE,					\
-	.release	= inet_release,					\
-	.bind		= kinet_bind,					\
+	.release	= inet##six##_release,				\
+	.bind		= kinet##six##_bind,				\
 	.connect	= kinet_connect,				\
 	.socketpair	= sock_no_socketpair,				\
 	.accept		= sock_no_accept,				\
-	.getname	= kinet_getname,				\
+	.getname	= kinet##six##_getname,				\
 	.poll		= datagram_poll,				\
-	.ioctl		= kinet_ioctl,					\
-	.gettstamp	= sock_gettstamp,				\
-	.listen		= sock_no_listen,				\
-	.shutdown	= kinet_shutdown,				\
-	.setsockopt	= kinet_ops_setsockopt,				\
-	.getsockopt	= kinet_ops_getsockopt,				\
-	.sendmsg	= kinet_sendmsg,				\
-	.recvmsg	= kinet_recvmsg,				\
-	KSOCK_COMPAT_SENDPAGE						\
-	.mmap		= sock_no_mmap
-
-#define KINET6_OPS							\
-	.family		= PF_INET6,					\
-	.owner		= THIS_MODULE,					\
-	.release	= inet6_release,				\
-	.bind		= kinet6_bind,					\
-	.connect	= kinet_connect,				\
-	.socketpair	= sock_no_socketpair,				\
-	.accept		= sock_no_accept,				\
-	.getname	= kinet6_getname,				\
-	.poll		= datagram_poll,				\
-	.ioctl		= kinet6_ioctl,					\
+	.ioctl		= kinet##six##_ioctl,				\
 	.gettstamp	= sock_gettstamp,				\
 	.listen		= sock_no_listen,				\
 	.shutdown	= kinet_shutdown,				\
@@ -140,19 +120,19 @@ static int kinet_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	.mmap		= sock_no_mmap
 
 const struct proto_ops kinet_dgram_ops = {
-	KINET_OPS,
+	KINET_OPS(),
 	.set_peek_off	= sk_set_peek_off,
 };
 
 const struct proto_ops kinet6_dgram_ops = {
-	KINET6_OPS,
+	KINET_OPS(6),
 	.set_peek_off	= sk_set_peek_off,
 };
 
 const struct proto_ops kinet_raw_ops = {
-	KINET_OPS,
+	KINET_OPS(),
 };
 
 const struct proto_ops kinet6_raw_ops = {
-	KINET6_OPS,
+	KINET_OPS(6),
 };

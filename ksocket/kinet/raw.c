@@ -459,10 +459,8 @@ static int kinet_raw_getsockopt(struct sock *sk, int level, int name,
 KSOCK_COMPAT_PROTO_IOCTL(kinet_raw_ioctl, kinet_queue_len)
 
 #define KINET_RAW_PROTO							\
-	.owner			= THIS_MODULE,				\
+	KINET_PROTO,							\
 	.init			= kinet_raw_init,			\
-	.destroy		= kinet_sock_destroy,			\
-	.close			= kinet_sock_close,			\
 	.disconnect		= kinet_raw_disconnect,			\
 	.ioctl			= kinet_raw_ioctl,			\
 	.setsockopt		= kinet_raw_setsockopt,			\
@@ -471,13 +469,7 @@ KSOCK_COMPAT_PROTO_IOCTL(kinet_raw_ioctl, kinet_queue_len)
 	.recvmsg		= kinet_raw_recvmsg,			\
 	.hash			= kinet_raw_hash,			\
 	.unhash			= kinet_raw_unhash,			\
-	.get_port		= kinet_raw_get_port,			\
-	.memory_allocated	= &kinet_memory_allocated,		\
-	.per_cpu_fw_alloc	= &kinet_memory_fw_alloc,		\
-	.memory_pressure	= &kinet_memory_pressure,		\
-	.sysctl_mem		= kinet_mem,				\
-	.sysctl_rmem		= &kinet_min_buffer,			\
-	.sysctl_wmem		= &kinet_min_buffer
+	.get_port		= kinet_raw_get_port
 
 struct proto kinet_raw_prot = {
 	.name			= "KINET-RAW",

@@ -135,7 +135,7 @@ static const struct ctl_table kinet_ctl[KINET_CTLS + 1] = {
 	},
 };
 
-/* A quarter of the memory, as the kernel's transports have an eighth each. */
+/* An eighth of the memory, more or less, as the host's UDP has it. */
 static void kinet_mem_defaults(void)
 {
 	unsigned long pages = max(nr_free_buffer_pages() / 8, 128UL);
