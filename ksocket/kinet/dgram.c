@@ -77,24 +77,22 @@ static void kinet_dgram_checksum(struct sock *sk, struct sk_buff *skb,
 	struct flowi4 *fl4 = &flow->fl.u.ip4;
 	struct flowi6 *fl6 = &flow->fl.u.ip6;
 	u8 protocol = flow->fl.u.__fl_common.flowic_proto;
-	bool interop = protocol == IPPROTO_UDP;
-	__sum16 sum;
 
 	/* RFC 768 may go without, RFC 8200 (section 8.1) may not. */
-	if (interop && sk->sk_no_check_tx && flow->family == AF_INET)
+	if (protocol == IPPROTO_UDP && sk->sk_no_check_tx &&
+	    flow->family == AF_INET)
 		return;
-	sum = flow->family == AF_INET ?
-	      ~csum_tcpudp_magic(fl4->saddr, fl4->daddr, skb->len, protocol, 0) :
-	      ~csum_ipv6_magic(&fl6->saddr, &fl6->daddr, skb->len, protocol, 0);
+	/* On the isolated wire it is in the same place. */
+	BUILD_BUG_ON(offsetof(struct udphdr, check) !=
+		     offsetof(struct kinet_isolated_header, check));
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_transport_header(skb) - skb->head;
-	if (interop) {
-		skb->csum_offset = offsetof(struct udphdr, check);
-		udp_hdr(skb)->check = sum;
-	} else {
-		skb->csum_offset = offsetof(struct kinet_isolated_header, check);
-		((struct kinet_isolated_header *)udp_hdr(skb))->check = sum;
-	}
+	skb->csum_offset = offsetof(struct udphdr, check);
+	udp_hdr(skb)->check = flow->family == AF_INET ?
+		~csum_tcpudp_magic(fl4->saddr, fl4->daddr, skb->len, protocol,
+				   0) :
+		~csum_ipv6_magic(&fl6->saddr, &fl6->daddr, skb->len, protocol,
+				 0);
 }
 
 /**

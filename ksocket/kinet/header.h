@@ -7,12 +7,13 @@
  *
  *	 0               1               2               3
  *	+---------------+---------------+---------------+---------------+
- *	|     type      |     code      |           checksum            |
- *	+---------------+---------------+---------------+---------------+
  *	|         source port           |       destination port        |
  *	+---------------+---------------+---------------+---------------+
+ *	|     type      |     code      |           checksum            |
+ *	+---------------+---------------+---------------+---------------+
  *
- * The checksum is that of UDP: over the pseudo-header of the IP version, with
+ * The ports are where all transports have them, and the checksum where UDP has
+ * it. It is that of UDP, too: over the pseudo-header of the IP version, with
  * the protocol's number there, the header and the data.
  */
 #ifndef _KINET_HEADER_H
@@ -41,11 +42,11 @@ enum kinet_error_code {
 };
 
 struct kinet_isolated_header {
+	__be16	source;
+	__be16	dest;
 	u8	type;
 	u8	code;
 	__sum16	check;
-	__be16	source;
-	__be16	dest;
 };
 
 /**

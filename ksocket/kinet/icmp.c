@@ -20,22 +20,13 @@
 static bool kinet_read_ports(struct sk_buff *skb, unsigned int offset,
 			     struct kinet_pkt *quoted)
 {
-	struct kinet_isolated_header *ih, room;
-	__be16 *ports, buffer[2];
+	__be16 *ports, room[2];
 
-	if (quoted->protocol == IPPROTO_UDP) {
-		ports = skb_header_pointer(skb, offset, sizeof(buffer), buffer);
-		if (!ports)
-			return false;
-		quoted->dport = ports[0];
-		quoted->sport = ports[1];
-		return true;
-	}
-	ih = skb_header_pointer(skb, offset, sizeof(room), &room);
-	if (!ih || ih->type != KINET_TYPE_DATA)
+	ports = skb_header_pointer(skb, offset, sizeof(room), room);
+	if (!ports)
 		return false;
-	quoted->dport = ih->source;
-	quoted->sport = ih->dest;
+	quoted->dport = ports[0];
+	quoted->sport = ports[1];
 	return true;
 }
 

@@ -143,6 +143,24 @@ enum kinet_count kinet_dgram_accept(struct sk_buff *skb, struct kinet_pkt *pkt)
 	return KINET_COUNTS;
 }
 
+/* RFC 1122, section 4.1.3.1; but never to a group (3.2.2) */
+static void kinet_nobody(struct sk_buff *skb, struct kinet_pkt *pkt)
+{
+	if (!pkt->group) {
+		kinet_count(pkt->net, KINET_DGRAM_REFUSED);
+		kinet_refuse(skb, pkt);
+	}
+	kinet_drop(skb, pkt, KINET_DROP_NO_SOCKET);
+}
+
+/* On the isolated wire all is ours; on the other the host may want it. */
+static bool kinet_is_the_hosts(const struct kinet_pkt *pkt)
+{
+	return pkt->protocol == IPPROTO_UDP &&
+	       (pkt->group ||
+		!kinet_table_claims(kinet_net(pkt->net)->dgram, pkt));
+}
+
 /**
  * kinet_dgram_receive() - a datagram has arrived
  * @skb: packet, its data at the network's header; consumed if ours
@@ -159,15 +177,13 @@ bool kinet_dgram_receive(struct sk_buff *skb, struct kinet_pkt *pkt)
 
 	sk = pkt->group ? kinet_next_member(NULL, pkt) :
 			  kinet_table_find(table, skb, pkt);
-	if (!sk && (pkt->group || !kinet_table_claims(table, pkt)))
+	if (!sk && kinet_is_the_hosts(pkt))
 		return false;
 	refusal = kinet_dgram_accept(skb, pkt);
 	if (refusal != KINET_COUNTS) {
 		kinet_drop(skb, pkt, refusal);
 	} else if (!sk) {
-		kinet_count(pkt->net, KINET_DGRAM_REFUSED);
-		kinet_refuse(skb, pkt);
-		kinet_drop(skb, pkt, KINET_DROP_NO_SOCKET);
+		kinet_nobody(skb, pkt);
 	} else if (pkt->group) {
 		kinet_give_all(skb, pkt);
 	} else if (!kinet_sock_queue(sk, skb, pkt)) {
