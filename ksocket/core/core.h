@@ -35,7 +35,7 @@
  * @gone: 0, or the errno of every call to come; the first to set it has claimed
  *	the release
  * @flags: &enum ksock_flags
- * @nonblock: FIONBIO was set
+ * @nonblock: MSG_DONTWAIT for every call, once FIONBIO was set
  * @refs: who may still name the handle: its creator until ksock_close(), and
  *	everyone who called ksock_hold()
  * @rx_bytes: bytes received
@@ -61,7 +61,7 @@ struct ksocket {
 	atomic_t		calls;
 	int			gone;
 	unsigned int		flags;
-	bool			nonblock;
+	int			nonblock;
 	bool			slices;
 	bool			active;
 	bool			connecting;

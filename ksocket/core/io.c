@@ -18,14 +18,28 @@
 				 MSG_TRUNC | MSG_WAITALL | MSG_NOSIGNAL | \
 				 MSG_ERRQUEUE)
 
+/* As iov_iter_kvec() would fill one, which is a call for each send */
+static __always_inline struct iov_iter
+ksock_iter(unsigned int direction, const struct kvec *vec)
+{
+	return (struct iov_iter){
+		.iter_type	= ITER_KVEC,
+		.data_source	= direction,
+		.kvec		= vec,
+		.nr_segs	= 1,
+		.count		= vec->iov_len,
+	};
+}
+
 static bool ksock_is_stream(const struct ksocket *s)
 {
 	return s->sock->sk->sk_type == SOCK_STREAM;
 }
 
-static bool ksock_blocks(const struct ksocket *s, int flags)
+/* With what the socket adds to a call's flags: MSG_DONTWAIT, or nothing */
+static int ksock_flags(const struct ksocket *s, int flags)
 {
-	return !(flags & MSG_DONTWAIT) && !READ_ONCE(s->nonblock);
+	return flags | READ_ONCE(s->nonblock);
 }
 
 /*
@@ -43,16 +57,12 @@ static int ksock_send_once(struct ksocket *s, struct msghdr *msg)
 		timeo = sock_sndtimeo(s->sock->sk, flags & MSG_DONTWAIT);
 		msg->msg_flags |= MSG_DONTWAIT;
 	}
-	ret = sock_sendmsg(s->sock, msg);
-	if (likely(ret == iov_iter_count(&data)))
-		goto restore;
-	while (ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret)) {
+	do {
 		msg->msg_iter = data;
 		ret = sock_sendmsg(s->sock, msg);
-	}
+	} while (ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret));
 	msg->msg_iter = data;
 	iov_iter_advance(&msg->msg_iter, max(ret, 0));
-restore:
 	msg->msg_flags = flags;
 	return ret;
 }
@@ -71,79 +81,114 @@ static int ksock_bound(struct ksocket *s, struct iov_iter *data)
 	return 0;
 }
 
-/* Send all of it; the error after a part is what the next try returns. */
-static int ksock_send_all(struct ksocket *s, struct msghdr *msg, size_t *sent)
+/* Send some of it, or all; the error after a part is what the next try returns. */
+static int ksock_send_from(struct ksocket *s, struct msghdr *msg, size_t size,
+			   bool all, size_t *done)
 {
-	size_t size = msg_data_left(msg);
 	int ret;
 
 	do {
-		iov_iter_reexpand(&msg->msg_iter, size - *sent);
+		iov_iter_reexpand(&msg->msg_iter, size - *done);
 		ret = ksock_bound(s, &msg->msg_iter);
 		if (ret)
 			return ret;
 		ret = ksock_send_once(s, msg);
 		if (ret < 0)
 			return ret;
-		*sent += ret;
-	} while (*sent < size);
+		*done += ret;
+	} while (all && *done < size);
 	return 0;
 }
 
-static int ksock_send_some(struct ksocket *s, struct msghdr *msg, size_t *sent)
+/* What follows from having sent @done of @size; the flags are still the call's. */
+static int ksock_sent(struct ksocket *s, struct msghdr *msg, size_t size,
+		      size_t done, int err, size_t *sent)
 {
-	int ret;
-
-	ret = ksock_bound(s, &msg->msg_iter);
-	if (ret)
-		return ret;
-	ret = ksock_send_once(s, msg);
-	if (ret < 0)
-		return ret;
-	*sent = ret;
-	return 0;
-}
-
-static int ksock_do_send(struct ksocket *s, struct msghdr *msg, int flags,
-			 size_t *sent)
-{
-	bool opens = flags & MSG_FASTOPEN && sk_is_tcp(s->sock->sk);
-	bool blocks = ksock_blocks(s, flags);
-	size_t size = msg_data_left(msg);
-	size_t done = 0;
-	int err;
-
-	if (flags & ~KSOCK_SEND_FLAGS)
-		return -EINVAL;
-	/* Between what its actor sends */
-	if (unlikely(ksock_acts(ksock_events(s))))
-		return -EBUSY;
-	/* What a non-blocking send took would be unknowable. */
-	if (!sent && !blocks)
-		return -EINVAL;
-	/* Whoever happens to be current must not be killed by a SIGPIPE. */
-	msg->msg_flags = flags | MSG_NOSIGNAL;
-	if (!blocks)
-		msg->msg_flags |= MSG_DONTWAIT;
-	if (unlikely(opens))
-		ksock_events_connecting(s);
-	if (sent)
-		err = ksock_send_some(s, msg, &done);
-	else
-		err = ksock_send_all(s, msg, &done);
-	/* That it stands is not said by the send, but by its event. */
-	if (unlikely(opens))
-		ksock_events_connected(s, err ? : -EINPROGRESS);
 	/* The connect within a fast open ran out of SO_SNDTIMEO. */
-	if (unlikely(err == -EINPROGRESS && blocks))
+	if (err == -EINPROGRESS && !(msg->msg_flags & MSG_DONTWAIT))
 		err = -EAGAIN;
-	if (unlikely(done < size && (!err || err == -EAGAIN)))
+	if (done < size && (!err || err == -EAGAIN))
 		ksock_events_fell_short(s);
 	iov_iter_reexpand(&msg->msg_iter, size - done);
 	atomic64_add(done, &s->tx_bytes);
 	if (sent)
 		*sent = done;
 	return ksock_errno(s, err);
+}
+
+/* The first try of @msg, which is whole again, said @ret: not all was sent. */
+static noinline int ksock_send_rest(struct ksocket *s, struct msghdr *msg,
+				    int ret, size_t *sent)
+{
+	size_t size = msg_data_left(msg);
+	size_t done = max(ret, 0);
+	int err = min(ret, 0);
+
+	iov_iter_advance(&msg->msg_iter, done);
+	if (err ? ksock_retry(s, err) : !sent)
+		err = ksock_send_from(s, msg, size, !sent, &done);
+	return ksock_sent(s, msg, size, done, err, sent);
+}
+
+/* What can't be sent in one go, or not as plainly */
+static bool ksock_sends_apart(const struct ksocket *s, int flags, size_t size)
+{
+	return s->slices || flags & MSG_FASTOPEN || size > MAX_RW_COUNT;
+}
+
+static noinline int ksock_send_apart(struct ksocket *s, struct msghdr *msg,
+				     size_t *sent)
+{
+	bool opens = msg->msg_flags & MSG_FASTOPEN && sk_is_tcp(s->sock->sk);
+	size_t size = msg_data_left(msg);
+	size_t done = 0;
+	int err;
+
+	if (opens)
+		ksock_events_connecting(s);
+	err = ksock_send_from(s, msg, size, !sent, &done);
+	/* That it stands is not said by the send, but by its event. */
+	if (opens)
+		ksock_events_connected(s, err ? : -EINPROGRESS);
+	return ksock_sent(s, msg, size, done, err, sent);
+}
+
+/*
+ * Inline, as is all that every send goes through: so it costs half as much.
+ * @msg's iterator is over @vec, or a copy of @data.
+ */
+static __always_inline int
+ksock_do_send(struct ksocket *s, struct msghdr *msg, const struct kvec *vec,
+	      const struct iov_iter *data, int flags, size_t *sent)
+{
+	size_t size = vec ? vec->iov_len : iov_iter_count(data);
+	int ret;
+
+	if (unlikely(flags & ~KSOCK_SEND_FLAGS))
+		return -EINVAL;
+	/* Between what its actor sends */
+	if (unlikely(ksock_acts(ksock_events(s))))
+		return -EBUSY;
+	/* Whoever happens to be current must not be killed by a SIGPIPE. */
+	flags = ksock_flags(s, flags | MSG_NOSIGNAL);
+	/* What a non-blocking send took would be unknowable. */
+	if (flags & MSG_DONTWAIT && unlikely(!sent))
+		return -EINVAL;
+	msg->msg_flags = flags;
+	if (unlikely(ksock_sends_apart(s, flags, size)))
+		return ksock_send_apart(s, msg, sent);
+	ret = sock_sendmsg(s->sock, msg);
+	if (unlikely(ret != (int)size)) {
+		msg->msg_flags = flags;
+		msg->msg_iter = vec ? ksock_iter(ITER_SOURCE, vec) : *data;
+		return ksock_send_rest(s, msg, ret, sent);
+	}
+	if (!vec)
+		iov_iter_reexpand(&msg->msg_iter, 0);
+	atomic64_add(size, &s->tx_bytes);
+	if (sent)
+		*sent = size;
+	return 0;
 }
 
 /* Members of a msghdr that are not the consumer's to fill. */
@@ -200,7 +245,7 @@ int ksock_sendmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *sent)
 		copy.msg_namelen = 0;
 	}
 	ksock_clear_internal(&copy);
-	err = ksock_do_send(s, &copy, flags, sent);
+	err = ksock_do_send(s, &copy, NULL, &msg->msg_iter, flags, sent);
 	msg->msg_iter = copy.msg_iter;
 leave:
 	ksock_leave(s, &call);
@@ -217,7 +262,7 @@ ksock_send_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
 		 struct sockaddr_storage *name, size_t *sent)
 {
 	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
-	struct msghdr hdr = {};
+	struct msghdr hdr = { .msg_iter = ksock_iter(ITER_SOURCE, &vec) };
 	struct ksock_call call;
 	int err;
 
@@ -227,7 +272,7 @@ ksock_send_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
 	if (err)
 		return err;
 	err = -EFAULT;
-	if (!msg && msgsize)
+	if (unlikely(!msg) && msgsize)
 		goto leave;
 	if (addr || addrlen) {
 		err = ksock_get_addr(name, addr, addrlen);
@@ -236,8 +281,7 @@ ksock_send_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
 		hdr.msg_name = name;
 		hdr.msg_namelen = addrlen;
 	}
-	iov_iter_kvec(&hdr.msg_iter, ITER_SOURCE, &vec, 1, msgsize);
-	err = ksock_do_send(s, &hdr, flags, sent);
+	err = ksock_do_send(s, &hdr, &vec, NULL, flags, sent);
 leave:
 	ksock_leave(s, &call);
 	return err;
@@ -283,7 +327,8 @@ int ksock_send(ksocket_t s, void *msg, size_t msgsize, int flags, size_t *sent)
 }
 EXPORT_SYMBOL_GPL(ksock_send);
 
-static int ksock_recv_once(struct ksocket *s, struct msghdr *msg, int flags)
+static __always_inline int ksock_recv_once(struct ksocket *s,
+					   struct msghdr *msg, int flags)
 {
 	int ret;
 
@@ -293,21 +338,22 @@ static int ksock_recv_once(struct ksocket *s, struct msghdr *msg, int flags)
 	return ret;
 }
 
-static int ksock_recv_some(struct ksocket *s, struct msghdr *msg, int flags,
-			   size_t *recvd)
+static __always_inline int ksock_recv_some(struct ksocket *s,
+					   struct msghdr *msg, int flags,
+					   size_t *recvd)
 {
 	int ret;
 
 	/* The families would wait for data to copy nothing of it. */
-	if (!msg_data_left(msg) && ksock_is_stream(s) &&
+	if (unlikely(!msg_data_left(msg)) && ksock_is_stream(s) &&
 	    !(flags & MSG_ERRQUEUE))
 		return 0;
 	ret = ksock_recv_once(s, msg, flags);
-	if (ret < 0)
+	if (unlikely(ret < 0))
 		return ret;
 	*recvd = ret;
 	/* The end of file that our own shutdown made is not the peer's. */
-	if (!ret && READ_ONCE(s->gone))
+	if (unlikely(!ret && READ_ONCE(s->gone)))
 		return -EINTR;
 	return 0;
 }
@@ -347,36 +393,42 @@ static int ksock_recv_whole(struct ksocket *s, struct msghdr *msg, int flags,
 	return 0;
 }
 
-static int ksock_do_recv(struct ksocket *s, struct msghdr *msg, int flags,
-			 size_t *recvd)
+/* For those who don't ask how much it was */
+static noinline int ksock_recv_exactly(struct ksocket *s, struct msghdr *msg,
+				       int flags)
 {
-	bool blocks = ksock_blocks(s, flags);
 	size_t done = 0;
 	int err;
 
-	if (flags & ~KSOCK_RECV_FLAGS)
+	if (ksock_flags(s, flags) & (MSG_DONTWAIT | MSG_PEEK | MSG_TRUNC))
+		return -EINVAL;
+	if (ksock_is_stream(s))
+		err = ksock_recv_all(s, msg, flags, &done);
+	else
+		err = ksock_recv_whole(s, msg, flags, &done);
+	atomic64_add(done, &s->rx_bytes);
+	return ksock_errno(s, err);
+}
+
+/* Inline likewise; @msg's flags are 0, and @recvd's value. */
+static __always_inline int ksock_do_recv(struct ksocket *s, struct msghdr *msg,
+					 int flags, size_t *recvd)
+{
+	int err;
+
+	if (unlikely(flags & ~KSOCK_RECV_FLAGS))
 		return -EINVAL;
 	/* What its actor has is no part of the stream any more. */
 	if (unlikely(ksock_acts(ksock_events(s)) &&
 		     !(flags & (MSG_OOB | MSG_ERRQUEUE))))
 		return -EBUSY;
-	if (!recvd && (!blocks || flags & (MSG_PEEK | MSG_TRUNC)))
-		return -EINVAL;
-	if (!blocks)
-		flags |= MSG_DONTWAIT;
-	msg->msg_flags = 0;
-	if (recvd) {
-		iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
-		err = ksock_recv_some(s, msg, flags, &done);
-	} else if (ksock_is_stream(s)) {
-		err = ksock_recv_all(s, msg, flags, &done);
-	} else {
-		err = ksock_recv_whole(s, msg, flags, &done);
-	}
+	if (!recvd)
+		return ksock_recv_exactly(s, msg, flags);
+	flags = ksock_flags(s, flags);
+	iov_iter_truncate(&msg->msg_iter, MAX_RW_COUNT);
+	err = ksock_recv_some(s, msg, flags, recvd);
 	if (!(flags & MSG_PEEK))
-		atomic64_add(done, &s->rx_bytes);
-	if (recvd)
-		*recvd = done;
+		atomic64_add(*recvd, &s->rx_bytes);
 	return ksock_errno(s, err);
 }
 
@@ -426,6 +478,7 @@ int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd)
 	copy = *msg;
 	copy.msg_name = &name;
 	copy.msg_namelen = 0;
+	copy.msg_flags = 0;
 	ksock_clear_internal(&copy);
 	/*
 	 * A peer may send descriptors, and there is no table here to put them
@@ -460,7 +513,7 @@ ksock_recv_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
 		 struct sockaddr_storage *name, size_t *recvd)
 {
 	struct kvec vec = { .iov_base = msg, .iov_len = msgsize };
-	struct msghdr hdr = {};
+	struct msghdr hdr = { .msg_iter = ksock_iter(ITER_DEST, &vec) };
 	struct ksock_call call;
 	int err;
 
@@ -470,11 +523,10 @@ ksock_recv_bytes(ksocket_t s, void *msg, size_t msgsize, int flags,
 	if (err)
 		return err;
 	err = -EFAULT;
-	if ((!msg && msgsize) || (addr && !addrlen))
+	if ((unlikely(!msg) && msgsize) || (addr && !addrlen))
 		goto leave;
 	if (addr)
 		hdr.msg_name = name;
-	iov_iter_kvec(&hdr.msg_iter, ITER_DEST, &vec, 1, msgsize);
 	err = ksock_do_recv(s, &hdr, flags, recvd);
 	if (!err && addr)
 		ksock_put_addr(name, hdr.msg_namelen, addr, addrlen);

@@ -125,7 +125,7 @@ static int ksock_do_ioctl(struct ksocket *s, int cmd, int *arg)
 	case FIONBIO:
 		if (!arg)
 			return -EFAULT;
-		WRITE_ONCE(s->nonblock, *arg);
+		WRITE_ONCE(s->nonblock, *arg ? MSG_DONTWAIT : 0);
 		return 0;
 	case FIONREAD:
 	case SIOCATMARK:
