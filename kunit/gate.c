@@ -5,14 +5,13 @@
  * On handles without a socket, which the gate never looks at.
  */
 #include <linux/sched.h>
-#include <linux/slab.h>
 
 #include "thread.h"
 
 /* Not by ksock_rele(), which frees closed handles only. */
 static void free_handle(void *s)
 {
-	kfree(s);
+	ksock_free(s);
 }
 
 static struct ksocket *bare_handle(struct kunit *test, unsigned int flags)

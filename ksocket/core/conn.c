@@ -2,7 +2,6 @@
 /*
  * Connections: listen, accept, connect, shutdown
  */
-#include <linux/slab.h>
 
 #include "core.h"
 
@@ -99,7 +98,7 @@ static int ksock_do_accept(ksocket_t s, ksocket_t *ns, struct sockaddr *addr,
 release:
 	sock_release(sock);
 free:
-	kfree(new);
+	ksock_free(new);
 	return err;
 }
 

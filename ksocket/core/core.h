@@ -99,7 +99,10 @@ struct ksock_call {
 extern struct list_head ksock_list;
 extern spinlock_t ksock_list_lock;
 
+int ksock_handles_init(void);
+void ksock_handles_exit(void);
 struct ksocket *ksock_alloc(unsigned int flags, struct module *owner);
+void ksock_free(struct ksocket *s);
 void ksock_publish(struct ksocket *s, struct socket *sock);
 void ksock_forget(struct ksocket *s);
 void ksock_net_down(struct net *net);

@@ -22,6 +22,7 @@ DEFINE_PER_CPU(struct ksock_events *, ksock_direct);
 EXPORT_SYMBOL_IF_KUNIT(ksock_direct);
 
 struct workqueue_struct *ksock_wq;
+static struct kmem_cache *ksock_events_cache;
 
 /*
  * What one teller was given, the callbacks as they were registered then; and
@@ -363,8 +364,9 @@ static void ksock_update_owner(struct ksock_events *ev)
 
 static struct ksock_events *ksock_events_alloc(struct ksocket *s)
 {
-	struct ksock_events *ev = kzalloc(sizeof(*ev), GFP_KERNEL);
+	struct ksock_events *ev;
 
+	ev = kmem_cache_zalloc(ksock_events_cache, GFP_KERNEL);
 	if (!ev)
 		return NULL;
 	ev->s = s;
@@ -374,6 +376,18 @@ static struct ksock_events *ksock_events_alloc(struct ksocket *s)
 	INIT_WORK(&ev->work, ksock_work);
 	INIT_WORK(&ev->rx_work, ksock_rx_work);
 	return ev;
+}
+
+/**
+ * ksock_events_free() - free them
+ * @ev: events that no hook looks at any more, or NULL
+ *
+ * Context: Any.
+ */
+void ksock_events_free(struct ksock_events *ev)
+{
+	if (ev)
+		kmem_cache_free(ksock_events_cache, ev);
 }
 
 /* The first registration makes them; of two that race, one. */
@@ -390,7 +404,7 @@ static struct ksock_events *ksock_events_get(struct ksocket *s)
 	other = cmpxchg(&s->events, NULL, ev);
 	if (!other)
 		return ev;
-	kfree(ev);
+	ksock_events_free(ev);
 	return other;
 }
 
@@ -794,25 +808,37 @@ void ksock_events_release(struct ksocket *s, struct sock *sk)
 
 int ksock_events_init(void)
 {
-	int err;
+	int err = -ENOMEM;
 
+	/* Ten to a page; kmalloc() has room for eight. */
+	ksock_events_cache = KMEM_CACHE(ksock_events, 0);
+	if (!ksock_events_cache)
+		return err;
 	ksock_wq = alloc_workqueue("ksocket", WQ_UNBOUND | WQ_MEM_RECLAIM, 0);
 	if (!ksock_wq)
-		return -ENOMEM;
+		goto cache;
 	err = ksock_hook_init();
 	if (err)
-		destroy_workqueue(ksock_wq);
+		goto wq;
+	return 0;
+
+wq:
+	destroy_workqueue(ksock_wq);
+cache:
+	kmem_cache_destroy(ksock_events_cache);
 	return err;
 }
 
 /*
  * Every socket is closed. What is left may be in the first or last instructions
  * of a hook: in a softirq, or, called by an AF_UNIX peer, in a task that was
- * preempted there.
+ * preempted there. And handles may wait to be freed.
  */
 void ksock_events_exit(void)
 {
 	destroy_workqueue(ksock_wq);
 	synchronize_rcu_tasks();
 	synchronize_rcu();
+	rcu_barrier();
+	kmem_cache_destroy(ksock_events_cache);
 }

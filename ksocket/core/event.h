@@ -120,12 +120,12 @@ struct ksock_hooks {
  * gone with the handle
  * @s: handle
  * @saved: what the sock's hooks were
- * @wait: AF_UNIX messages: told when the peer has room
- * @hooked: the hooks are ours
  * @actor: takes what arrives, in place; or NULL
  * @actor_arg: passed to it
- * @rx_wanted: UDP: how often something arrived that nobody has taken on yet
  * @rx_work: runs @actor
+ * @rx_wanted: UDP: how often something arrived that nobody has taken on yet
+ * @wait: AF_UNIX messages, which know no actors: told when the peer has room
+ * @hooked: the hooks are ours
  * @queries: the family answers KSOCK_QUERY
  * @lock: covers what follows; what is read without it, or written by the
  *	teller alone, is marked so: @on, @generation, @teller, and what is counted
@@ -135,27 +135,32 @@ struct ksock_hooks {
  * @teller: the task that tells from the workqueue
  * @telling_for: the module whose callback runs, or ran last
  * @parting: @teller has closed the socket: it is the last to use the handle
+ * @owed: room was found, and nobody was left to be told
  * @cb: the consumer's
  * @arg: the consumer's
  * @owner: the consumer
  * @told: what was, of what can be told once only
  * @pending: what is to be told next
- * @owed: room was found, and nobody was left to be told
  * @work: tells
  * @idle: woken when @busy ends
  * @runs: callbacks run, by event
  * @coalesced: events that were told together with another one
  * @longest: the longest callback, in ns
- * @rcu: hooks may still look
+ *
+ * Freed with the handle: hooks may look at either until then.
  */
 struct ksock_events {
 	struct ksocket		*s;
 	struct ksock_hooks	saved;
-	wait_queue_entry_t	wait;
 	ksock_rx_actor_t	*actor;
 	void			*actor_arg;
-	atomic_t		rx_wanted;
-	struct work_struct	rx_work;
+	union {
+		struct {
+			struct work_struct	rx_work;
+			atomic_t		rx_wanted;
+		};
+		wait_queue_entry_t		wait;
+	};
 	bool			hooked;
 	bool			queries;
 
@@ -163,6 +168,7 @@ struct ksock_events {
 	bool			on;
 	bool			busy;
 	bool			parting;
+	bool			owed;
 	unsigned int		generation;
 	struct task_struct	*teller;
 	struct module		*telling_for;
@@ -171,13 +177,11 @@ struct ksock_events {
 	struct module		*owner;
 	struct ksock_told	told;
 	struct ksock_batch	pending;
-	bool			owed;
 	struct work_struct	work;
 	wait_queue_head_t	idle;
 	u64			runs[KSOCK_EVENTS];
 	u64			coalesced;
 	u64			longest;
-	struct rcu_head		rcu;
 };
 
 #define KSOCK_EVENT_NAMES			\
@@ -231,6 +235,7 @@ bool ksock_has_room(struct sock *sk);
 /* event.c: registration, and telling */
 int ksock_events_init(void);
 void ksock_events_exit(void);
+void ksock_events_free(struct ksock_events *ev);
 void ksock_happened(struct ksock_events *ev, struct sock *sk,
 		    unsigned int causes);
 void ksock_events_connecting(struct ksocket *s);

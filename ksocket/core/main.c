@@ -86,9 +86,12 @@ static int __init ksocket_init(void)
 	err = ksock_file_init();
 	if (err)
 		return err;
-	err = ksock_events_init();
+	err = ksock_handles_init();
 	if (err)
 		goto file;
+	err = ksock_events_init();
+	if (err)
+		goto handles;
 	err = register_pernet_subsys(&ksock_net_ops);
 	if (err)
 		goto events;
@@ -101,6 +104,8 @@ subsys:
 	unregister_pernet_subsys(&ksock_net_ops);
 events:
 	ksock_events_exit();
+handles:
+	ksock_handles_exit();
 file:
 	ksock_file_exit();
 	return err;
@@ -111,6 +116,7 @@ static void __exit ksocket_exit(void)
 	unregister_module_notifier(&ksock_module_nb);
 	unregister_pernet_subsys(&ksock_net_ops);
 	ksock_events_exit();
+	ksock_handles_exit();
 	ksock_file_exit();
 }
 

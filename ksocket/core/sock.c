@@ -24,9 +24,23 @@ EXPORT_SYMBOL_IF_KUNIT(ksock_list_lock);
 /* How often the callers of a closing socket are woken, see ksock_drain(). */
 #define KSOCK_WAKE_INTERVAL	(HZ / 50)
 
+static struct kmem_cache *ksock_cache;
+
+int ksock_handles_init(void)
+{
+	ksock_cache = KMEM_CACHE(ksocket, 0);
+	return ksock_cache ? 0 : -ENOMEM;
+}
+
+/* Behind ksock_events_exit(), which waits for those that are being freed. */
+void ksock_handles_exit(void)
+{
+	kmem_cache_destroy(ksock_cache);
+}
+
 struct ksocket *ksock_alloc(unsigned int flags, struct module *owner)
 {
-	struct ksocket *s = kzalloc(sizeof(*s), GFP_KERNEL);
+	struct ksocket *s = kmem_cache_zalloc(ksock_cache, GFP_KERNEL);
 
 	if (!s)
 		return NULL;
@@ -40,6 +54,19 @@ struct ksocket *ksock_alloc(unsigned int flags, struct module *owner)
 	return s;
 }
 EXPORT_SYMBOL_IF_KUNIT(ksock_alloc);
+
+/* One that never was published, or that no hook looks at any more */
+void ksock_free(struct ksocket *s)
+{
+	ksock_events_free(s->events);
+	kmem_cache_free(ksock_cache, s);
+}
+EXPORT_SYMBOL_IF_KUNIT(ksock_free);
+
+static void ksock_free_rcu(struct rcu_head *rcu)
+{
+	ksock_free(container_of(rcu, struct ksocket, rcu));
+}
 
 static void ksock_set_allocation(struct ksocket *s, struct sock *sk)
 {
@@ -118,7 +145,7 @@ static int ksock_create(ksocket_t *s, int domain, int type, int protocol,
 		return -ENOMEM;
 	err = sock_create_kern(net, domain, type, protocol, &sock);
 	if (err < 0) {
-		kfree(new);
+		ksock_free(new);
 		return err;
 	}
 	ksock_nest(sock->sk, flags);
@@ -207,10 +234,8 @@ void ksock_rele(ksocket_t s)
 		refcount_set(&s->refs, 1);
 		return;
 	}
-	/* A hook that began before the close may still look at either. */
-	if (s->events)
-		kfree_rcu(s->events, rcu);
-	kfree_rcu(s, rcu);
+	/* A hook that began before the close may still look. */
+	call_rcu(&s->rcu, ksock_free_rcu);
 }
 EXPORT_SYMBOL_GPL(ksock_rele);
 
