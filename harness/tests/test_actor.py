@@ -5,6 +5,7 @@ import errno
 import socket
 import struct
 import threading
+import time
 
 import pytest
 
@@ -292,6 +293,25 @@ def test_a_small_message_stream_is_not_acknowledged_one_by_one(ends, family):
     until(lambda: actor.count() == total, "the actor to take it")
     segments, acks = (now - then for now, then in zip(info(peer), before))
     assert acks <= segments * 0.6, (segments, acks)
+
+
+@inet_family
+def test_a_sender_that_waits_is_not_kept_waiting(ends, family):
+    """Nagle's second small segment waits for the first's acknowledgement, but not for 40 ms."""
+    sock, peer = ends.stream(family)
+    actor = Actor(sock)
+    total = 0
+
+    def send_twice():
+        nonlocal total
+        begun = time.monotonic()
+        total += peer.send(bytes(100)) + peer.send(bytes(100))
+        until(lambda: actor.count() == total, "the actor to take both")
+        return time.monotonic() - begun
+
+    for _ in range(50):         # past the quick acknowledgements of the beginning
+        send_twice()
+    assert min(send_twice() for _ in range(50)) < 0.030
 
 
 def info(sock):

@@ -226,6 +226,16 @@ static void ksock_rx_set_allocation(struct sock *sk)
 	sk->sk_use_task_frag = false;
 }
 
+/*
+ * The sender may be waiting for what ksock_rx_delay_ack() puts off, with a small
+ * segment that Nagle keeps back: then 40 ms are much, and the next tick will do.
+ */
+static void ksock_rx_set_delay(struct sock *sk, bool acts)
+{
+	if (sk_is_tcp(sk))
+		inet_csk(sk)->icsk_delack_max = acts ? 1 : TCP_DELACK_MAX;
+}
+
 static bool ksock_rx_serves(const struct sock *sk)
 {
 	return sk_is_tcp(sk) || ksock_is_udp(sk);
@@ -242,6 +252,7 @@ static void ksock_rx_set(struct ksock_events *ev, struct sock *sk,
 	ev->actor_arg = arg;
 	if (actor)
 		ksock_rx_set_allocation(sk);
+	ksock_rx_set_delay(sk, actor);
 	/* Pairs with ksock_acts(): its argument is there. */
 	smp_store_release(&ev->actor, actor);
 	release_sock(sk);
