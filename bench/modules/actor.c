@@ -60,6 +60,7 @@ const struct figure actor_figures[] = {
 	{ "rpc-actor", run_rpc, &echoing, false, 1 },
 	{ "rpc-actor-64", run_rpc, &echoing, false, BATCH },
 	{ "stream-actor", run_stream, &taking, false, 4 << 10 },
-	{ "bulk-actor", run_stream, &taking, false, 64 << 10 },
+	{ "message-actor", run_messages, &taking, false, 4 << 10 },
+	{ "bulk-actor", run_messages, &taking, false, 64 << 10 },
 	{}
 };

@@ -105,6 +105,7 @@ struct server {
 };
 
 int conn_open(struct conn *c, const struct server *sv, bool ks_client, size_t size);
+int conn_nodelay(struct conn *c);
 void conn_close(struct conn *c, const struct server *sv);
 int conn_thread(struct conn *c, int (*serve)(void *arg));
 void conn_join(struct conn *c);
@@ -118,6 +119,7 @@ void conn_received(struct conn *c, size_t len);
 
 int run_rpc(const struct figure *f, unsigned int n);
 int run_stream(const struct figure *f, unsigned int n);
+int run_messages(const struct figure *f, unsigned int n);
 int hook_send(struct sock *sk, void *data, size_t len);
 
 /* The tables of figures; each ends with a NULL */

@@ -176,7 +176,7 @@ static int run_events(const struct figure *f, unsigned int n)
 	struct conn c;
 	int err;
 
-	err = conn_open(&c, f->server, false, 64);
+	err = conn_open(&c, f->server, false, 64) ?: conn_nodelay(&c);
 	while (n-- && !err)
 		err = one_event(&c, f->server == &deferred);
 	bench_note("events", c.events);

@@ -226,9 +226,7 @@ static int conn_pair(struct conn *c, bool ks_server, bool ks_client)
 	if (err)
 		return err;
 	err = end_connect(&c->client, ks_client, &l.at) ?:
-	      end_accept(&l, &c->server) ?:
-	      end_nodelay(&c->client) ?:
-	      end_nodelay(&c->server);
+	      end_accept(&l, &c->server);
 	listener_close(&l);
 	return err;
 }
@@ -256,6 +254,12 @@ int conn_open(struct conn *c, const struct server *sv, bool ks_client, size_t si
 	if (err)
 		return err;
 	return sv->start(c);
+}
+
+/* From now on what is sent are messages: none waits for what is under way. */
+int conn_nodelay(struct conn *c)
+{
+	return end_nodelay(&c->client) ?: end_nodelay(&c->server);
 }
 
 void conn_close(struct conn *c, const struct server *sv)

@@ -261,7 +261,8 @@ int run_rpc(const struct figure *f, unsigned int n)
 
 	err = batch_alloc(&b, f->many);
 	for (i = 0; i < f->many && !err; i++)
-		err = conn_open(&b.conns[i], f->server, f->ks, MESSAGE);
+		err = conn_open(&b.conns[i], f->server, f->ks, MESSAGE) ?:
+		      conn_nodelay(&b.conns[i]);
 	if (!err)
 		err = measure(&b, n);
 	while (i--)

@@ -107,14 +107,7 @@ static int flood(struct conn *c, void *data, unsigned int n)
 	return err;
 }
 
-/**
- * run_stream() - messages one way
- * @f: figure
- * @n: how many
- *
- * Return: 0 or a negative errno.
- */
-int run_stream(const struct figure *f, unsigned int n)
+static int run(const struct figure *f, unsigned int n, bool nodelay)
 {
 	struct conn c;
 	void *data;
@@ -124,6 +117,8 @@ int run_stream(const struct figure *f, unsigned int n)
 	err = conn_open(&c, f->server, f->ks, f->many);
 	if (!data)
 		err = -ENOMEM;
+	if (!err && nodelay)
+		err = conn_nodelay(&c);
 	if (!err)
 		err = flood(&c, data, n / 10 + 10);
 	if (err)
@@ -138,14 +133,42 @@ close:
 	return err;
 }
 
+/**
+ * run_stream() - messages one way, as a stream: TCP may put them together
+ * @f: figure
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int run_stream(const struct figure *f, unsigned int n)
+{
+	return run(f, n, false);
+}
+
+/**
+ * run_messages() - messages one way, each sent at once: TCP_NODELAY
+ * @f: figure
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int run_messages(const struct figure *f, unsigned int n)
+{
+	return run(f, n, true);
+}
+
 const struct figure stream_figures[] = {
 	{ "stream-raw", run_stream, &raw_thread, false, 4 << 10 },
 	{ "stream-ksock", run_stream, &ksock_thread, true, 4 << 10 },
 	{ "stream-hook", run_stream, &bare_hook, false, 4 << 10 },
 	{ "stream-deferred", run_stream, &ksock_deferred, false, 4 << 10 },
-	{ "bulk-raw", run_stream, &raw_thread, false, 64 << 10 },
-	{ "bulk-ksock", run_stream, &ksock_thread, true, 64 << 10 },
-	{ "bulk-hook", run_stream, &bare_hook, false, 64 << 10 },
-	{ "bulk-deferred", run_stream, &ksock_deferred, false, 64 << 10 },
+	{ "message-raw", run_messages, &raw_thread, false, 4 << 10 },
+	{ "message-ksock", run_messages, &ksock_thread, true, 4 << 10 },
+	{ "message-hook", run_messages, &bare_hook, false, 4 << 10 },
+	{ "message-deferred", run_messages, &ksock_deferred, false, 4 << 10 },
+	{ "bulk-raw", run_messages, &raw_thread, false, 64 << 10 },
+	{ "bulk-ksock", run_messages, &ksock_thread, true, 64 << 10 },
+	{ "bulk-hook", run_messages, &bare_hook, false, 64 << 10 },
+	{ "bulk-deferred", run_messages, &ksock_deferred, false, 64 << 10 },
 	{}
 };
