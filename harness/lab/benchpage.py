@@ -32,7 +32,11 @@ def write(out: Path, measured: dict) -> Path:
         found = bench.ratio(row, measured)
         if found:
             groups.setdefault(row.group, []).append((row, *found))
-    parts = [_goals([r for rows in groups.values() for r in rows if r[0].must])]
+    goals = [found for rows in groups.values() for found in rows if found[0].must]
+    parts = [_goals(goals)]
+    if goals:
+        _draw(out / "goals.svg", goals)
+        parts.append("<img src='goals.svg' alt='Goals'>")
     for number, (group, rows) in enumerate(groups.items()):
         picture = out / f"ratios-{number}.svg"
         _draw(picture, rows)
@@ -112,21 +116,39 @@ def _draw(path: Path, rows):
     import matplotlib
     matplotlib.use("Agg")
     from matplotlib import pyplot
-    figure, axes = pyplot.subplots(figsize=(9, 0.55 * len(rows) + 1))
+    figure, axes = pyplot.subplots(figsize=(10, 0.36 * len(rows) + 1.1))
     colours = {"met": MET, "near": NEAR, "missed": MISSED, "": PLAIN}
+    axes.axvline(1, color="#999", linewidth=0.8, zorder=0)
     for at, (row, ratio, off) in enumerate(reversed(rows)):
         error = None if math.isnan(off) else off * ratio / 2
-        axes.barh(at, ratio, xerr=error, color=colours[_state(row, ratio)], height=0.55)
-        axes.text(ratio, at, f"  {ratio:.3f}", va="center", fontsize=8)
-        for goal, shape in ((row.must, "|"), (row.aim, "D")):
-            if goal:
-                axes.plot(goal, at, shape, color="black", markersize=9 if shape == "|" else 4)
-    axes.axvline(1, color="#888", linewidth=0.8)
+        axes.barh(at, ratio, xerr=error, color=colours[_state(row, ratio)], height=0.5,
+                  error_kw={"linewidth": 0.8})
+        # In a column of their own, where no mark of a goal is
+        axes.text(1.01, at, f"{ratio:.3f}", transform=axes.get_yaxis_transform(),
+                  va="center", fontsize=8, fontweight="bold" if row.must else "normal")
+        if row.must:
+            axes.vlines(row.must, at - 0.42, at + 0.42, color="black", linewidth=1.6)
+            axes.vlines(row.aim, at - 0.42, at + 0.42, color="black", linewidth=1,
+                        linestyles=(0, (1.5, 1)))
     axes.set_yticks(range(len(rows)), [row.title for row, *_ in reversed(rows)], fontsize=8)
-    axes.set_xlabel("cost against the baseline   (|: must, ◆: aim)", fontsize=8)
-    axes.set_xlim(0, max(1.1, max(ratio for _, ratio, _ in rows)) * 1.12)
-    for side in ("top", "right"):
+    axes.tick_params(axis="x", labelsize=8)
+    axes.tick_params(axis="y", length=0)
+    axes.set_xlim(0, max(1.1, *(max(ratio, row.must) for row, ratio, _ in rows)) * 1.05)
+    axes.set_ylim(-0.6, len(rows) - 0.4)
+    axes.set_xlabel("cost, the baseline's being 1", fontsize=8)
+    for side in ("top", "right", "left"):
         axes.spines[side].set_visible(False)
-    figure.tight_layout()
+    if any(row.must for row, *_ in rows):
+        _explain(figure, pyplot)
+    figure.tight_layout(rect=(0, 0, 1, 1 - 0.25 / figure.get_figheight()))
     figure.savefig(path)
     pyplot.close(figure)
+
+
+def _explain(figure, pyplot):
+    """What the colours and marks of goals mean, above the picture."""
+    bars = [pyplot.Rectangle((0, 0), 1, 1, color=colour) for colour in (MET, NEAR, MISSED)]
+    lines = [pyplot.Line2D([], [], color="black", linewidth=1.6),
+             pyplot.Line2D([], [], color="black", linewidth=1, linestyle=(0, (1.5, 1)))]
+    figure.legend(bars + lines, ["aim met", "must met", "missed", "must", "aim"], ncol=5,
+                  loc="upper right", fontsize=8, frameon=False)
