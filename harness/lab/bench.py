@@ -31,7 +31,7 @@ PAIRS = 20
 MEMORY_SIZE = "3G"
 
 # Seconds, on a machine with little else to do, for what is said beforehand
-COST = {ICOUNT: (40, 5), MEMORY: (60, 90), UML: (5, 25)}
+COST = {ICOUNT: (12, 1), MEMORY: (0, 75), UML: (5, 6)}
 
 
 def run(tests: str = "", boots: int = 3, profile: str = "") -> int:
