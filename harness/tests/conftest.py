@@ -7,6 +7,7 @@ import os
 import subprocess
 from pathlib import Path
 
+import kinet
 import pytest
 import topology
 from ksock import Device
@@ -26,7 +27,8 @@ MODULES = ("ksocket/ksocket.ko", "ksocket/kinet/kinet.ko", "harness/modules/ksoc
 # same checkers in user-mode Linux, at ten times the speed.
 SMP = {"test_actor", "test_churn", "test_close", "test_concurrent", "test_event_lifetime",
        "test_event_races", "test_example_chat", "test_example_echo", "test_example_http",
-       "test_example_ping", "test_example_relay", "test_module", "test_netns", "test_nonblock",
+       "test_example_ping", "test_example_relay", "test_kinet_dgram", "test_kinet_raw",
+       "test_kinet_unload", "test_module", "test_netns", "test_nonblock",
        "test_random", "test_signals", "test_smoke", "test_stream", "test_topology"}
 
 
@@ -132,3 +134,10 @@ def ends(pair, device):
     """Makes ksockets and their peers on the pair."""
     with Ends(pair, device) as made:
         yield made
+
+
+@pytest.fixture
+def made():
+    """Makes kinet's sockets and the host's own, and closes them; see kinet.py."""
+    with kinet.Sockets() as sockets:
+        yield sockets

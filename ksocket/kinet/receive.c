@@ -180,15 +180,14 @@ bool kinet_dgram_receive(struct sk_buff *skb, struct kinet_pkt *pkt)
 	if (!sk && kinet_is_the_hosts(pkt))
 		return false;
 	refusal = kinet_dgram_accept(skb, pkt);
-	if (refusal != KINET_COUNTS) {
+	if (refusal != KINET_COUNTS)
 		kinet_drop(skb, pkt, refusal);
-	} else if (!sk) {
+	else if (!sk)
 		kinet_nobody(skb, pkt);
-	} else if (pkt->group) {
+	else if (pkt->group)
 		kinet_give_all(skb, pkt);
-	} else if (!kinet_sock_queue(sk, skb, pkt)) {
+	else if (!kinet_sock_queue(sk, skb, pkt))
 		kinet_count(pkt->net, KINET_DGRAM_IN);
-	}
 	return true;
 }
 

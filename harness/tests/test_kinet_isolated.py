@@ -1,0 +1,97 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""The wire that only kinet speaks."""
+
+import errno
+import select
+import socket
+
+import kinet
+import pytest
+
+from blocked import until
+from kinet import address, talk
+from peers import inet_family
+
+
+@pytest.fixture
+def isolated(pair):
+    """Both ends of the pair speak it for a while."""
+    for end in (pair.client, pair.server):
+        until(lambda end=end: not kinet.sockets(end), "sockets to go")
+        end.sysctl("net.kinet.mode", "isolated")
+    with kinet.Sockets() as made:
+        yield made
+    for end in (pair.client, pair.server):
+        end.sysctl("net.kinet.mode", "interop")
+
+
+@inet_family
+@pytest.mark.parametrize("size", [0, 1, 9000, 65507])
+def test_talk(pair, isolated, family, size):
+    """Both ways, in fragments, too"""
+    talk(isolated.ours(pair.client, family), isolated.ours(pair.server, family), size)
+
+
+@inet_family
+def test_nobody_there(pair, isolated, family):
+    """A port that nobody has is refused by an error of kinet's own."""
+    sock, peer = isolated.ours(pair.client, family), isolated.ours(pair.server, family)
+    sock.connect(peer.getsockname())
+    peer.close()
+    before = kinet.snmp(pair.server)["DropNoSocket"]
+    sock.send(b"x")
+    until(lambda: select.select([sock], [], [], 0)[0], "the refusal")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    assert kinet.snmp(pair.server)["DropNoSocket"] == before + 1
+
+
+@inet_family
+def test_ports_of_its_own(pair, isolated, family):
+    """The host's sockets have the same ports, and hear nothing of it."""
+    sock, peer = isolated.ours(pair.client, family), isolated.ours(pair.server, family)
+    stock = isolated.stock(pair.server, family, port=peer.getsockname()[1])
+    talk(sock, peer)
+    assert not select.select([stock], [], [], 0)[0]
+    talk(isolated.stock(pair.client, family), stock)
+    with pytest.raises(OSError):
+        isolated.ours(pair.server, family, port=peer.getsockname()[1])
+
+
+def test_not_with_sockets_open(pair, isolated):
+    """The mode stays while there are sockets."""
+    isolated.ours(pair.client)
+    with pytest.raises(OSError) as caught:
+        pair.client.sysctl("net.kinet.mode", "interop")
+    assert caught.value.errno == errno.EBUSY
+    with pytest.raises(OSError) as caught:
+        pair.client.sysctl("net.kinet.mode", "telepathy")
+    assert caught.value.errno == errno.EINVAL
+    pair.client.sysctl("net.kinet.mode", "isolated")
+
+
+def test_the_other_mode_refuses(pair, made):
+    """Whoever speaks UDP says that he doesn't know this protocol."""
+    until(lambda: not kinet.sockets(pair.client), "sockets to go")
+    pair.client.sysctl("net.kinet.mode", "isolated")
+    sock = made.ours(pair.client)
+    peer = made.ours(pair.server, port=sock.getsockname()[1])
+    sock.connect(peer.getsockname())
+    sock.send(b"x")
+    until(lambda: select.select([sock], [], [], 0)[0], "the refusal")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ENOPROTOOPT
+    assert kinet.snmp(pair.server)["DropOtherMode"] >= 1
+    sock.close()
+    pair.client.sysctl("net.kinet.mode", "interop")
+
+
+@inet_family
+def test_port_of_a_group(pair, isolated, family):
+    """SO_REUSEPORT has its rules here, too."""
+    socks = []
+    for _ in range(2):
+        sock = isolated.ours(pair.server, family, bind=False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(address(pair.server, family, 5600))
+        socks.append(sock)
+    isolated.ours(pair.client, family).sendto(b"x", address(pair.server, family, 5600))
+    assert len(select.select(socks, [], [], 10)[0]) == 1
