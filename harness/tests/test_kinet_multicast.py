@@ -129,7 +129,8 @@ def test_broadcast(pair, made, kind):
 
 def test_groups_of_both_stacks(pair, made):
     """A group that the host's sockets hear is theirs as well: a port is one stack's."""
-    ours, theirs = member4(made, "ours", pair.server, 6007), member4(made, "stock", pair.server, 6008)
+    ours = member4(made, "ours", pair.server, 6007)
+    theirs = member4(made, "stock", pair.server, 6008)
     sender = sender4(made, pair.client)
     for port in (6007, 6008):
         sender.sendto(str(port).encode(), (GROUP4, port))

@@ -133,7 +133,7 @@ def test_control_data(pair, made, kind, family):
     for name in asks:
         receiver.setsockopt(level, name, 1)
     sender = maker(made, kind)(pair.client, family)
-    sender.sendmsg([b"in", b"fo"], [(level, hops, struct.pack("i", 33)),
+    sender.sendmsg([b"inf", b"o"], [(level, hops, struct.pack("i", 33)),
                                     (level, tos, struct.pack("i", 0x28))],
                    0, receiver.getsockname())
     data, control, _, _ = receiver.recvmsg(16, 512)
@@ -198,9 +198,9 @@ def test_mapped_addresses(pair, made, kind):
 @inet_family
 def test_too_long_for_the_link(pair, made, kind, family):
     """With IP_PMTUDISC_DO the sender is told, by errno and by his error queue."""
-    level, discover, recverr = (socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_RECVERR) if (
-        family == INET) else (socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER,
-                                   IPV6_RECVERR)
+    level = socket.IPPROTO_IP if family == INET else socket.IPPROTO_IPV6
+    discover, recverr = (IP_MTU_DISCOVER, IP_RECVERR) if family == INET else (
+        IPV6_MTU_DISCOVER, IPV6_RECVERR)
     sock, peer = maker(made, kind)(pair.client, family), made.stock(pair.server, family)
     sock.setsockopt(level, discover, PMTUDISC_DO)
     sock.setsockopt(level, recverr, 1)
