@@ -136,6 +136,69 @@ static inline bool ksock_compat_own_sol_socket(const struct socket *sock)
 #endif
 }
 
+/*
+ * sock_sendmsg(), which 6.1's TCP does not have splice pages (MSG_SPLICE_PAGES,
+ * over a bvec). Below the one lock, so that the parts stay together; a time-out
+ * is for each page there.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+static inline int ksock_compat_sendmsg(struct socket *sock, struct msghdr *msg)
+{
+	return sock_sendmsg(sock, msg);
+}
+#else
+static inline int ksock_compat_sendpage(struct sock *sk, struct msghdr *msg)
+{
+	int flags = msg->msg_flags & ~MSG_SPLICE_PAGES;
+	const struct iov_iter *from = &msg->msg_iter;
+	unsigned long at = from->bvec->bv_offset + from->iov_offset;
+	size_t size = min(from->count, from->bvec->bv_len - from->iov_offset);
+
+	size = min_t(size_t, size, PAGE_SIZE - offset_in_page(at));
+	if (size < from->count)
+		flags |= MSG_MORE;
+	return kernel_sendpage_locked(sk, from->bvec->bv_page + at / PAGE_SIZE,
+				      offset_in_page(at), size, flags);
+}
+
+static inline int ksock_compat_splice(struct sock *sk, struct msghdr *msg)
+{
+	int ret, sent = 0;
+
+	while (msg_data_left(msg)) {
+		ret = ksock_compat_sendpage(sk, msg);
+		if (ret <= 0)
+			return sent ? : ret;
+		iov_iter_advance(&msg->msg_iter, ret);
+		sent += ret;
+	}
+	return sent;
+}
+
+static inline int ksock_compat_sendmsg(struct socket *sock, struct msghdr *msg)
+{
+	int ret;
+
+	if (likely(!(msg->msg_flags & MSG_SPLICE_PAGES)))
+		return sock_sendmsg(sock, msg);
+	lock_sock(sock->sk);
+	ret = ksock_compat_splice(sock->sk, msg);
+	release_sock(sock->sk);
+	return ret;
+}
+#endif
+
+/* How the kernel tells that it no longer refers to a sender's pages */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_UBUF_OPS(name, told) \
+	static const struct ubuf_info_ops name = { .complete = (told) }
+#define ksock_compat_set_ubuf_ops(ubuf, name)	((ubuf)->ops = &(name))
+#else
+#define KSOCK_COMPAT_UBUF_OPS(name, told) \
+	static typeof(((struct ubuf_info *)NULL)->callback) const name = (told)
+#define ksock_compat_set_ubuf_ops(ubuf, name)	((ubuf)->callback = (name))
+#endif
+
 /* In a tracepoint, whose __string() knows the source since 6.10. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_assign_str(dst, src)	__assign_str(dst)

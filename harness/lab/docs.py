@@ -23,6 +23,8 @@ GUIDES = ("README", "docs/consumer", "docs/events", "docs/contexts", "docs/api",
 # Types that are no structure, by their topic
 TYPES = {
     "sockets": ".. c:type:: ksocket_t\n\n   The handle of a socket.\n\n",
+    "pages": ".. c:type:: ksock_zc_done_t\n\n   A function (void \\*arg, bool copied) that is told "
+             "that the pages of a send may be reused.\n\n",
     "actors": ".. c:type:: ksock_rx_actor_t\n\n   A function (ksocket_t s, void \\*arg, "
               "const struct ksock_rx \\*rx) that takes data in place, and returns how many of "
               "``rx->len`` bytes it took.\n\n",

@@ -26,6 +26,7 @@ TOPICS = (
     ("data", "Sending and receiving",
      ("ksock_send", "ksock_sendto", "ksock_sendmsg", "ksock_recv", "ksock_recvfrom",
       "ksock_recvmsg")),
+    ("pages", "Sending without a copy", ("ksock_send_bvec", "ksock_send_zc")),
     ("events", "Events",
      ("ksock_callbacks", "struct ksock_callbacks", "enum ksock_callback_flags",
       "ksock_want_xmit", "ksock_poll")),

@@ -26,6 +26,7 @@
 #define SO_SNDTIMEO	SO_SNDTIMEO_NEW
 #endif
 
+struct bio_vec;
 struct ksocket;
 struct net;
 
@@ -142,6 +143,55 @@ int ksock_recvfrom(ksocket_t s, void *msg, size_t msgsize, int flags,
 		   struct sockaddr *addr, socklen_t *addrlen, size_t *recvd);
 int ksock_recvmsg(ksocket_t s, struct msghdr *msg, int flags, size_t *recvd);
 __poll_t ksock_poll(ksocket_t s);
+
+int ksock_send_bvec(ksocket_t s, const struct bio_vec *bv, unsigned int nr,
+		    size_t size, int flags, size_t *sent);
+
+/*
+ * Tells that the pages of a send may be reused. Run as a direct callback is, and
+ * maybe after the socket was closed: it must not sleep; of the ksock_* calls it
+ * may make ksock_hold() and ksock_rele().
+ */
+typedef void ksock_zc_done_t(void *arg, bool copied);
+
+int __ksock_send_zc(ksocket_t s, const struct bio_vec *bv, unsigned int nr,
+		    size_t size, int flags, size_t *sent,
+		    ksock_zc_done_t *done, void *arg, struct module *owner);
+
+/**
+ * ksock_send_zc() - send pages without a copy, and hear when they are free
+ * @s: handle, connected
+ * @bv: pieces of pages
+ * @nr: how many pieces
+ * @size: bytes to send, from the beginning of the first piece on
+ * @flags: as in ksock_sendmsg()
+ * @sent: as in ksock_sendmsg()
+ * @done: called once, whatever is returned, when nothing of @bv's pages will be
+ *	read any more: with @arg, and whether the bytes, or some, were copied
+ *	after all
+ * @arg: passed to @done
+ *
+ * From the call until @done the pages belong to the protocol. TCP is through
+ * with them when the peer has acknowledged the bytes, or the connection is over
+ * and no queue or device has a packet left. So @done may come within the call,
+ * which it does for what is copied at once (every family but TCP and UDP; pages
+ * that ksock_send_bvec() copies), and may come after ksock_close().
+ *
+ * @done runs with bottom halves disabled, mostly in a softirq, and maybe below
+ * the socket's lock. A module waits in its exit until all its sends are done; a
+ * close with reset (&ksock_tuning.reset_on_close) makes that soon. The end of
+ * those it leaves is not told any more.
+ *
+ * Context: Process context. May sleep.
+ * Return: as ksock_send_bvec(), and -EFAULT for a NULL @done, -ENOMEM.
+ */
+static inline int ksock_send_zc(ksocket_t s, const struct bio_vec *bv,
+				unsigned int nr, size_t size, int flags,
+				size_t *sent, ksock_zc_done_t *done, void *arg)
+{
+	return __ksock_send_zc(s, bv, nr, size, flags, sent, done, arg,
+			       THIS_MODULE);
+}
 
 /**
  * enum ksock_callback_flags - how callbacks are run

@@ -167,6 +167,13 @@ static inline bool ksock_retry(const struct ksocket *s, int err)
 	       ksock_failed_retry(s, err);
 }
 
+/* io.c: send, receive */
+int ksock_send_by(struct ksocket *s, struct msghdr *msg, int flags,
+		  size_t *sent);
+
+/* zc.c: sending without a copy */
+unsigned int ksock_zc_abandon(const struct module *owner);
+
 /* name.c: addresses in and out */
 int ksock_get_addr(struct sockaddr_storage *to, const struct sockaddr *addr,
 		   socklen_t addrlen);

@@ -599,8 +599,11 @@ int ksock_refuse_direct(void)
 	const struct ksock_events *ev = this_cpu_read(ksock_direct);
 	struct net *net;
 
-	/* Gone, maybe, but not below us: it ends after a grace period. */
-	net = READ_ONCE(ev->s->net);
+	/*
+	 * Gone, maybe, but not below us: it ends after a grace period. The end
+	 * of a send has none.
+	 */
+	net = ev->s ? READ_ONCE(ev->s->net) : NULL;
 	if (net)
 		ksock_count(net, KSOCK_COUNT_REFUSED);
 	pr_warn_once("module %s calls a ksock_* function from a direct callback, which is refused: use KSOCK_CB_DEFERRED\n",

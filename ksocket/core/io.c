@@ -59,7 +59,7 @@ static int ksock_send_once(struct ksocket *s, struct msghdr *msg)
 	}
 	do {
 		msg->msg_iter = data;
-		ret = sock_sendmsg(s->sock, msg);
+		ret = ksock_compat_sendmsg(s->sock, msg);
 	} while (ksock_slice(s, &timeo, &ret) || ksock_retry(s, ret));
 	msg->msg_iter = data;
 	iov_iter_advance(&msg->msg_iter, max(ret, 0));
@@ -153,6 +153,42 @@ static noinline int ksock_send_apart(struct ksocket *s, struct msghdr *msg,
 	return ksock_sent(s, msg, size, done, err, sent);
 }
 
+/* May this be sent? Then with which flags: those of the call, and the socket's */
+static __always_inline int ksock_check_send(const struct ksocket *s, int *flags,
+					    const size_t *sent)
+{
+	if (unlikely(*flags & ~KSOCK_SEND_FLAGS))
+		return -EINVAL;
+	/* Between what its actor sends */
+	if (unlikely(ksock_acts(ksock_events(s))))
+		return -EBUSY;
+	/* Whoever happens to be current must not be killed by a SIGPIPE. */
+	*flags = ksock_flags(s, *flags | MSG_NOSIGNAL);
+	/* What a non-blocking send took would be unknowable. */
+	return *flags & MSG_DONTWAIT && unlikely(!sent) ? -EINVAL : 0;
+}
+
+/**
+ * ksock_send_by() - send a message in a way of its own
+ * @s: handle, with a call under way
+ * @msg: msg_flags says how its pages are passed on: MSG_SPLICE_PAGES, or
+ *	MSG_ZEROCOPY with msg_ubuf, or 0
+ * @flags: the consumer's
+ * @sent: as in ksock_sendmsg()
+ *
+ * Return: as ksock_sendmsg().
+ */
+int ksock_send_by(struct ksocket *s, struct msghdr *msg, int flags,
+		  size_t *sent)
+{
+	int err = ksock_check_send(s, &flags, sent);
+
+	if (err)
+		return err;
+	msg->msg_flags |= flags;
+	return ksock_send_apart(s, msg, sent);
+}
+
 /*
  * Inline, as is all that every send goes through: so it costs half as much.
  * @msg's iterator is over @vec, or a copy of @data.
@@ -164,16 +200,9 @@ ksock_do_send(struct ksocket *s, struct msghdr *msg, const struct kvec *vec,
 	size_t size = vec ? vec->iov_len : iov_iter_count(data);
 	int ret;
 
-	if (unlikely(flags & ~KSOCK_SEND_FLAGS))
-		return -EINVAL;
-	/* Between what its actor sends */
-	if (unlikely(ksock_acts(ksock_events(s))))
-		return -EBUSY;
-	/* Whoever happens to be current must not be killed by a SIGPIPE. */
-	flags = ksock_flags(s, flags | MSG_NOSIGNAL);
-	/* What a non-blocking send took would be unknowable. */
-	if (flags & MSG_DONTWAIT && unlikely(!sent))
-		return -EINVAL;
+	ret = ksock_check_send(s, &flags, sent);
+	if (unlikely(ret))
+		return ret;
 	msg->msg_flags = flags;
 	if (unlikely(ksock_sends_apart(s, flags, size)))
 		return ksock_send_apart(s, msg, sent);

@@ -6,6 +6,7 @@
  * name.c	addresses, bind
  * conn.c	listen, accept, connect, shutdown
  * io.c		send, receive, poll
+ * zc.c		sending without a copy
  * event.c	callbacks: registering, and telling
  * hook.c	the sk_* hooks, and how they come and go
  * look.c	the state of a sock, by family
@@ -68,6 +69,11 @@ static int ksock_module_event(struct notifier_block *nb, unsigned long event,
 
 	if (event != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
+	/* First: the end of its sockets would complete them. */
+	n = ksock_zc_abandon(mod);
+	if (n)
+		pr_warn("module %s left %u sends by ksock_send_zc() under way, whose end it won't hear of: wait for them in its exit\n",
+			mod->name, n);
 	n = ksock_reap(mod, sockets, sizeof(sockets));
 	if (n)
 		pr_warn("module %s left %u sockets open, which were reset (%s): call ksock_close() in its exit\n",
