@@ -5,7 +5,7 @@ import html
 import math
 from pathlib import Path
 
-from .benchrows import FLOOR, ICOUNT, MEMORY, ROWS, UML, UNMEASURED
+from .benchrows import FLOOR, ICOUNT, MEMORY, ROWS, UML
 
 UNITS = {ICOUNT: "instructions", UML: "ns", MEMORY: "bytes"}
 METHODS = {
@@ -75,9 +75,6 @@ def _goals(rows) -> str:
         said = {"met": "aim met", "near": "must met", "missed": "missed"}[state]
         lines.append(f"<tr><td>{html.escape(row.title)}<td>{row.must:.2f}<td>{row.aim:.2f}"
                      f"<td class='{state}'>{ratio:.3f}<td>{_sure(off)}<td>{said}")
-    for title, must, aim in UNMEASURED:
-        lines.append(f"<tr><td>{html.escape(title)}<td>{must:.2f}<td>{aim:.2f}<td><td>"
-                     "<td>not measured yet")
     return "\n".join(lines) + "</table>"
 
 

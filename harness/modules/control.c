@@ -22,6 +22,7 @@
 
 #include "actor.h"
 #include "ksockctl.h"
+#include "parcel.h"
 #include "recorder.h"
 
 #define MAX_DATA	SZ_16M
@@ -31,9 +32,11 @@
 /* One opened device */
 struct control {
 	struct xarray		handles;
-	struct mutex		lock;		/* recorders, actors */
+	struct mutex		lock;		/* recorders, actors, parcels */
 	struct list_head	recorders;	/* the newest first */
 	struct list_head	actors;		/* likewise */
+	struct list_head	parcels;
+	u32			parcel_count;
 };
 
 /* One call, with its arguments in kernel memory */
@@ -42,6 +45,7 @@ struct job {
 	struct control		*control;
 	struct recorder		*rec;
 	struct actor		*actor;
+	struct parcel		*parcel;
 	struct sockaddr_storage	addr;
 	ksocket_t		s;
 	ksocket_t		new;
@@ -261,6 +265,47 @@ static int act(struct job *job)
 	}
 }
 
+static struct parcel *find_parcel(struct job *job)
+{
+	struct parcel *parcel, *found = NULL;
+
+	mutex_lock(&job->control->lock);
+	list_for_each_entry(parcel, &job->control->parcels, node) {
+		if (parcel->number == job->call.a)
+			found = parcel;
+	}
+	mutex_unlock(&job->control->lock);
+	return found;
+}
+
+static int look_at_parcel(struct job *job)
+{
+	struct ksockctl_call *call = &job->call;
+	struct parcel *parcel = find_parcel(job);
+
+	if (!parcel)
+		return -ENOENT;
+	if (call->op == KSOCKCTL_SPOIL) {
+		parcel_spoil(parcel);
+		return 0;
+	}
+	job->done = atomic_read(&parcel->told);
+	call->b = parcel->copied;
+	call->c = parcel->refused;
+	call->d = parcel->context;
+	return 0;
+}
+
+static int send_parcel(struct job *job)
+{
+	struct ksockctl_call *call = &job->call;
+
+	call->d = job->parcel->number;
+	if (call->op == KSOCKCTL_SEND_BVEC)
+		return parcel_send_bvec(job->parcel, call, done_or_null(job));
+	return parcel_send_zc(job->parcel, call, done_or_null(job));
+}
+
 static int tune(struct job *job)
 {
 	const struct ksockctl_tuning *from = job->data;
@@ -305,6 +350,12 @@ static int events(struct job *job)
 	case KSOCKCTL_TAKEN:
 	case KSOCKCTL_RESUME:
 		return act(job);
+	case KSOCKCTL_SEND_BVEC:
+	case KSOCKCTL_SEND_ZC:
+		return send_parcel(job);
+	case KSOCKCTL_PARCEL:
+	case KSOCKCTL_SPOIL:
+		return look_at_parcel(job);
 	default:
 		return transfer(job);
 	}
@@ -483,6 +534,23 @@ static int add_actor(struct job *job)
 	return 0;
 }
 
+static int add_parcel(struct job *job)
+{
+	const struct ksockctl_call *call = &job->call;
+	struct control *control = job->control;
+
+	if (call->op != KSOCKCTL_SEND_BVEC && call->op != KSOCKCTL_SEND_ZC)
+		return 0;
+	job->parcel = parcel_alloc(job->s, call, job->data);
+	if (!job->parcel)
+		return -ENOMEM;
+	mutex_lock(&control->lock);
+	job->parcel->number = control->parcel_count++;
+	list_add(&job->parcel->node, &control->parcels);
+	mutex_unlock(&control->lock);
+	return 0;
+}
+
 static int run(struct control *control, struct job *job)
 {
 	struct ksockctl_call *call = &job->call;
@@ -496,7 +564,7 @@ static int run(struct control *control, struct job *job)
 			return -EBADF;
 	}
 	job->control = control;
-	err = add_recorder(job) ?: add_actor(job);
+	err = add_recorder(job) ?: add_actor(job) ?: add_parcel(job);
 	if (err)
 		return err;
 	err = xa_alloc(&control->handles, &id, NULL, xa_limit_31b, GFP_KERNEL);
@@ -549,6 +617,7 @@ static int ksockctl_open(struct inode *inode, struct file *file)
 	mutex_init(&control->lock);
 	INIT_LIST_HEAD(&control->recorders);
 	INIT_LIST_HEAD(&control->actors);
+	INIT_LIST_HEAD(&control->parcels);
 	file->private_data = control;
 	return nonseekable_open(inode, file);
 }
@@ -558,6 +627,7 @@ static int ksockctl_release(struct inode *inode, struct file *file)
 {
 	struct control *control = file->private_data;
 	struct recorder *rec, *next;
+	struct parcel *parcel, *further;
 	struct actor *actor, *more;
 	unsigned long id;
 	ksocket_t s;
@@ -570,6 +640,8 @@ static int ksockctl_release(struct inode *inode, struct file *file)
 		recorder_free(rec);
 	list_for_each_entry_safe(actor, more, &control->actors, node)
 		actor_free(actor);
+	list_for_each_entry_safe(parcel, further, &control->parcels, node)
+		parcel_put(parcel);
 	xa_for_each(&control->handles, id, s)
 		ksock_rele(s);
 	xa_destroy(&control->handles);
@@ -591,7 +663,19 @@ static struct miscdevice ksockctl_device = {
 	.mode	= 0600,
 };
 
-module_misc_device(ksockctl_device);
+static int __init ksockctl_init(void)
+{
+	return misc_register(&ksockctl_device);
+}
+
+static void __exit ksockctl_exit(void)
+{
+	misc_deregister(&ksockctl_device);
+	parcels_wait();
+}
+
+module_init(ksockctl_init);
+module_exit(ksockctl_exit);
 
 MODULE_DESCRIPTION("Every ksock_* call as an ioctl, for tests");
 MODULE_LICENSE("GPL");

@@ -43,6 +43,10 @@ enum ksockctl_op {
 	KSOCKCTL_ACTOR,		/* a &enum ksockctl_acting, b bytes it may take */
 	KSOCKCTL_TAKEN,		/* data, a from where; out: done: bytes taken */
 	KSOCKCTL_RESUME,	/* b more bytes it may take */
+	KSOCKCTL_SEND_BVEC,	/* data, a flags, b layout; out: done, d parcel */
+	KSOCKCTL_SEND_ZC,	/* and d KSOCKCTL_DONE_* */
+	KSOCKCTL_PARCEL,	/* a parcel; out: done: how often told, b, c, d */
+	KSOCKCTL_SPOIL,		/* a parcel: overwrite its pages */
 };
 
 /* What a receive actor does */
@@ -52,6 +56,20 @@ enum ksockctl_acting {
 	KSOCKCTL_ACTOR_ECHO,	/* send them back, too; take what was sent */
 	KSOCKCTL_ACTOR_CALL,	/* make a call that is refused, note its errno */
 };
+
+/* How the bytes of a parcel lie in memory */
+enum ksockctl_layout {
+	KSOCKCTL_LAYOUT_PAGES,		/* whole pages */
+	KSOCKCTL_LAYOUT_ODD,		/* odd offsets and lengths */
+	KSOCKCTL_LAYOUT_TINY,		/* some 80 bytes a piece */
+	KSOCKCTL_LAYOUT_COMPOUND,	/* pieces of 30 KB in compound pages */
+	KSOCKCTL_LAYOUT_SLAB,		/* of kmalloc() */
+	KSOCKCTL_LAYOUT_TAIL,		/* pages that nobody may refer to */
+};
+
+/* What a completion does, before it says so; bits */
+#define KSOCKCTL_DONE_SPOIL	BIT(0)	/* overwrite the pages */
+#define KSOCKCTL_DONE_CALL	BIT(1)	/* make a call that is refused */
 
 /* What was told */
 enum ksockctl_kind {
@@ -120,6 +138,7 @@ struct ksockctl_tuning {
 #define KSOCKCTL_NULL_DONE	BIT(4)
 #define KSOCKCTL_NULL_NEW	BIT(5)
 #define KSOCKCTL_NULL_NET	BIT(6)
+#define KSOCKCTL_NULL_PIECE	BIT(7)	/* a first piece of no bytes */
 
 /* The iterator of sendmsg and recvmsg */
 #define KSOCKCTL_KVEC		0	/* two pieces */

@@ -5,11 +5,14 @@
  * It connects to address:port, listens on a port of its own, and opens a
  * datagram socket that does not pin its network namespace. Its exit does
  * nothing about them. With callbacks, they note what they heard; with parting,
- * the one of the stream closes it, and takes its time to return.
+ * the one of the stream closes it, and takes its time to return. With lending, it
+ * sends a page without a copy, and does not wait until it is done.
  */
+#include <linux/bvec.h>
 #include <linux/delay.h>
 #include <linux/in.h>
 #include <linux/inet.h>
+#include <linux/mm.h>
 #include <linux/module.h>
 
 #include <ksocket/ksocket.h>
@@ -38,11 +41,20 @@ static unsigned int parting;
 module_param(parting, uint, 0444);
 MODULE_PARM_DESC(parting, "ms that a recv callback goes on, having closed its socket");
 
+static bool lending;
+module_param(lending, bool, 0444);
+MODULE_PARM_DESC(lending, "send a page full of 'z' without a copy");
+
+static bool tidy;
+module_param(tidy, bool, 0444);
+MODULE_PARM_DESC(tidy, "close the stream in the exit");
+
 static unsigned long heard;
 module_param(heard, ulong, 0444);
 MODULE_PARM_DESC(heard, "callbacks that were run");
 
 static ksocket_t stream, listener, datagram;
+static struct page *page;
 
 static void leaver_recv(ksocket_t s, void *arg, ssize_t msglen)
 {
@@ -57,6 +69,28 @@ static void leaver_recv(ksocket_t s, void *arg, ssize_t msglen)
 static void leaver_event(ksocket_t s, void *arg)
 {
 	WRITE_ONCE(heard, heard + 1);
+}
+
+static void leaver_done(void *arg, bool copied)
+{
+	WRITE_ONCE(heard, heard + 1);
+	pr_info("leaver: the send is done\n");
+}
+
+static int leaver_lend(void)
+{
+	struct bio_vec bv;
+	size_t sent;
+
+	if (!lending)
+		return 0;
+	page = alloc_page(GFP_KERNEL);
+	if (!page)
+		return -ENOMEM;
+	memset(page_address(page), 'z', PAGE_SIZE);
+	bvec_set_page(&bv, page, PAGE_SIZE, 0);
+	return ksock_send_zc(stream, &bv, 1, PAGE_SIZE, MSG_DONTWAIT, &sent,
+			     leaver_done, NULL);
 }
 
 static int leaver_listen(ksocket_t s)
@@ -98,6 +132,7 @@ static int leaver_pin(void)
 		return err;
 	err = ksock_connect(stream, (struct sockaddr *)&to, sizeof(to)) ?:
 	      leaver_listen(stream) ?:
+	      leaver_lend() ?:
 	      ksock_socket(&listener, AF_INET, SOCK_STREAM, 0);
 	if (err)
 		return err;
@@ -120,6 +155,10 @@ static int __init leaver_init(void)
 
 static void __exit leaver_exit(void)
 {
+	if (tidy)
+		ksock_close(stream);
+	if (page)
+		put_page(page);
 }
 
 module_init(leaver_init);

@@ -21,11 +21,11 @@ import struct
 OPS = ("socket close hold rele bind listen accept connect shutdown getpeername "
        "getsockname send sendto sendmsg recv recvfrom recvmsg poll setsockopt "
        "getsockopt ioctl callbacks callbacks_end told open want_xmit bind_reserved tune "
-       "actor taken resume").split()
+       "actor taken resume send_bvec send_zc parcel spoil").split()
 OP = {name: number for number, name in enumerate(OPS)}
 
-NULL_HANDLE, NULL_DATA, NULL_ADDR, NULL_ADDRLEN, NULL_DONE, NULL_NEW, NULL_NET = (
-    1 << bit for bit in range(7))
+NULL_HANDLE, NULL_DATA, NULL_ADDR, NULL_ADDRLEN, NULL_DONE, NULL_NEW, NULL_NET, NULL_PIECE = (
+    1 << bit for bit in range(8))
 NOPIN, NOIO, NOFS, ATOMIC, NOINTR = (1 << bit for bit in range(5))
 KVEC, BVEC = 0, 1
 DEFERRED = 1
@@ -33,6 +33,7 @@ DEFERRED = 1
 # What a callback tells, in the numbers of enum ksockctl_kind; and what one can do.
 KINDS = "connected disconnected newconn recv xmit exception action".split()
 ACTING = "off take echo call".split()
+LAYOUTS = "pages odd tiny compound slab tail".split()
 ACTIONS = "none close end wait recv accept block spin".split()
 URG, ERRQUEUE = 1, 2
 IN_ATOMIC, IN_WORKER, OVERLAPS = 1, 2, 4

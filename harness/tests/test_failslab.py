@@ -16,6 +16,7 @@ from pathlib import Path
 
 import pytest
 
+from blocked import until
 from ksock import BVEC, Device, KSocket, NULL_ADDR
 from peers import (DGRAM, INET, INET6, STREAM, UNIX, Ends, every_family, every_kind, inet_family,
                    where)
@@ -226,6 +227,25 @@ def send_datagram(ends, fail, family, op):
 def test_send_datagram(pair, family, op):
     """An error means that nothing went; the next one goes."""
     assert walk(pair, send_datagram, family, op) >= 1
+
+
+def send_pages(ends, fail, family, kind, op):
+    sock, peer = ends.connected(family, kind)
+    done = fail(sock, op, data=b"hello")
+    if done.result:
+        sock.send(b"hello")
+    assert peer.recv(8) == b"hello"
+    if op == "send_zc":
+        until(lambda: sock.call("parcel", a=done.call.d).count, "the send to be done")
+        assert sock.call("parcel", a=done.call.d).count == 1
+
+
+@every_family
+@every_kind
+@pytest.mark.parametrize("op", ["send_bvec", "send_zc"])
+def test_send_pages(pair, family, kind, op):
+    """Likewise, and the pages come back whatever failed."""
+    assert walk(pair, send_pages, family, kind, op) >= (op == "send_zc")
 
 
 def receive(ends, fail, family, kind, op):

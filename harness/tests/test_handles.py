@@ -27,10 +27,10 @@ CALLS = {
     "ioctl": {"a": 0x5421, "b": 1},
     "callbacks": {}, "callbacks_end": {}, "want_xmit": {},
     "bind_reserved": {"address": ("127.0.0.1", 0)}, "tune": {"data": bytes(56)},
-    "actor": {"a": 1, "b": -1},
+    "actor": {"a": 1, "b": -1}, "send_bvec": {"data": b"x"}, "send_zc": {"data": b"x"},
 }
 # These are the device's own; a resume needs the actor that a handle had.
-OTHERS = {"told", "open", "taken", "resume"}
+OTHERS = {"told", "open", "taken", "resume", "parcel", "spoil"}
 every_call = pytest.mark.parametrize("op", CALLS)
 
 

@@ -61,6 +61,37 @@ def test_sockets_of_a_module_whose_init_failed_are_reset(pair):
     assert not Path("/sys/module/leaver").exists()
 
 
+def users() -> int:
+    """Of ksocket: modules, and sends that are not done"""
+    return int(Path("/sys/module/ksocket/refcnt").read_text("ascii"))
+
+
+@pytest.mark.parametrize("tidy", [0, 1], ids=["left open", "closed"])
+def test_a_module_does_not_wait_for_its_pages(pair, tidy):
+    """It isn't called any more, what it closed arrives unspoilt, and the log tells."""
+    with pair.server:
+        server = socket.create_server((pair.server.v4, 0))
+    log = KernelLog()
+    before = users()
+    with server, pair.client:
+        # What it sends is on its way for so long; it isn't there for as long.
+        with topology.impaired(pair.client, delay="3s"):
+            leaver(address=pair.server.v4, port=server.getsockname()[1], lending=1, tidy=tidy)
+            kmod.unload("leaver")
+            server.settimeout(BOUND)
+            peer = server.accept()[0]
+        peer.settimeout(BOUND)
+        if tidy:
+            assert peer.recv(5000, socket.MSG_WAITALL) == b"z" * 4096
+        else:
+            peer.close()
+        until(lambda: users() == before, "the network to be through with the pages")
+    told = log.new()
+    assert ("ksocket: module leaver left 1 sends by ksock_send_zc() under way, whose end it "
+            "won't hear of: wait for them in its exit") in told
+    assert "the send is done" not in told
+
+
 def test_a_namespace_gone_before_the_module():
     """The handle that a namespace left behind goes with its module."""
     log = KernelLog()
