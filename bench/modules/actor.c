@@ -82,5 +82,6 @@ const struct figure actor_figures[] = {
 	{ "message-actor", run_messages, &taking, false, 4 << 10 },
 	{ "bulk-actor", run_messages, &taking, false, 64 << 10 },
 	{ "bulk-in-place", run_messages, &looking, false, 64 << 10 },
+	{ "bulk-no-copy", run_lent, &looking, true, 64 << 10 },
 	{}
 };

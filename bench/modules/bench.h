@@ -120,6 +120,7 @@ void conn_received(struct conn *c, size_t len);
 int run_rpc(const struct figure *f, unsigned int n);
 int run_stream(const struct figure *f, unsigned int n);
 int run_messages(const struct figure *f, unsigned int n);
+int run_lent(const struct figure *f, unsigned int n);
 int hook_send(struct sock *sk, void *data, size_t len);
 
 /* The tables of figures; each ends with a NULL */

@@ -2,6 +2,8 @@
 /*
  * One way only: messages of 4 KB, and 64 KB in bulk, by who receives them
  */
+#include <linux/bvec.h>
+#include <linux/mm.h>
 #include <linux/slab.h>
 #include <net/tcp.h>
 
@@ -94,42 +96,59 @@ static const struct server ksock_deferred = {
 	.stop	= stop_callbacks,
 };
 
-static int flood(struct conn *c, void *data, unsigned int n)
+static int copied(struct conn *c, void *data)
+{
+	return end_send(&c->client, data, c->size);
+}
+
+/* @data is pages of one allocation. */
+static int lent(struct conn *c, void *data)
+{
+	struct bio_vec bv;
+
+	bvec_set_page(&bv, virt_to_page(data), c->size, 0);
+	return ksock_send_bvec(c->client.ks, &bv, 1, c->size, 0, NULL);
+}
+
+static int flood(struct conn *c, int (*send)(struct conn *c, void *data),
+		 void *data, unsigned int n)
 {
 	int err = 0;
 
 	reinit_completion(&c->all);
 	c->due = c->received + (u64)n * c->size;
 	while (n-- && !err)
-		err = end_send(&c->client, data, c->size);
+		err = send(c, data);
 	if (!err)
 		wait_for_completion(&c->all);
 	return err;
 }
 
-static int run(const struct figure *f, unsigned int n, bool nodelay)
+static int run(const struct figure *f, unsigned int n, bool nodelay,
+	       int (*send)(struct conn *c, void *data))
 {
 	struct conn c;
 	void *data;
 	int err;
 
-	data = kvzalloc(f->many, GFP_KERNEL);
+	data = (void *)__get_free_pages(GFP_KERNEL | __GFP_ZERO | __GFP_COMP,
+					get_order(f->many));
 	err = conn_open(&c, f->server, f->ks, f->many);
 	if (!data)
 		err = -ENOMEM;
 	if (!err && nodelay)
 		err = conn_nodelay(&c);
 	if (!err)
-		err = flood(&c, data, n / 10 + 10);
+		err = flood(&c, send, data, n / 10 + 10);
 	if (err)
 		goto close;
 	bench_begin();
-	err = flood(&c, data, n);
+	err = flood(&c, send, data, n);
 	bench_end(n);
 	bench_note("events", c.events);
 close:
 	conn_close(&c, f->server);
-	kvfree(data);
+	free_pages((unsigned long)data, get_order(f->many));
 	return err;
 }
 
@@ -142,7 +161,7 @@ close:
  */
 int run_stream(const struct figure *f, unsigned int n)
 {
-	return run(f, n, false);
+	return run(f, n, false, copied);
 }
 
 /**
@@ -154,7 +173,19 @@ int run_stream(const struct figure *f, unsigned int n)
  */
 int run_messages(const struct figure *f, unsigned int n)
 {
-	return run(f, n, true);
+	return run(f, n, true, copied);
+}
+
+/**
+ * run_lent() - as run_messages(), but the pages are passed on by reference
+ * @f: figure
+ * @n: how many
+ *
+ * Return: 0 or a negative errno.
+ */
+int run_lent(const struct figure *f, unsigned int n)
+{
+	return run(f, n, true, lent);
 }
 
 const struct figure stream_figures[] = {
