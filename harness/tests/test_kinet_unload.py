@@ -1,0 +1,226 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kinet goes, whatever is under way, and comes again."""
+
+import contextlib
+import errno
+import select
+import socket
+import subprocess
+import threading
+
+import kinet
+import kmod
+import pytest
+import topology
+
+from blocked import BOUND, until
+from conftest import BUILD
+from kinet import INET, INET6, RAW, talk
+
+CYCLES, SOAK_CYCLES = 20, 200
+
+
+def load():
+    """As conftest does it at first."""
+    kmod.load(BUILD / "ksocket/kinet/kinet.ko")
+
+
+def unloaded() -> bool:
+    """Right after a socket was closed its memory still waits for RCU."""
+    try:
+        kmod.unload("kinet")
+    except BlockingIOError:
+        return False
+    return True
+
+
+def unload():
+    """What holds the module is gone."""
+    until(unloaded, "kinet to be unloaded")
+
+
+@pytest.fixture
+def loaded_again():
+    """For the other tests"""
+    yield
+    if not kinet.PROC.exists():
+        load()
+
+
+@contextlib.contextmanager
+def flood(end, to):
+    """A process at an end that sends as fast as it can."""
+    text = ("import socket, sys\n"
+            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "print('ready', flush=True)\n"
+            "while True:\n"
+            "    try: s.sendto(bytes(100), (sys.argv[1], int(sys.argv[2])))\n"
+            "    except OSError: pass\n")
+    with end, subprocess.Popen(["/usr/bin/python3", "-c", text, to[0], str(to[1])],
+                               stdout=subprocess.PIPE) as child:
+        try:
+            child.stdout.readline()
+            yield
+        finally:
+            child.kill()
+
+
+def traffic(net, made):
+    """Something of everything; left as it is."""
+    talk(made.ours(net.client), made.stock(net.server))
+    talk(made.stock(net.client, INET6), made.ours(net.server, INET6))
+    reader = made.ours(net.server)
+    made.ours(net.client).sendto(b"unread", reader.getsockname())
+    corked = made.ours(net.client)
+    corked.sendto(b"corked", socket.MSG_MORE, reader.getsockname())
+    made.ours(net.client, INET, RAW, bind=False, protocol=socket.IPPROTO_UDP)
+    connected = made.ours(net.client, INET6)
+    connected.connect(("::1", 9))
+    connected.send(b"to nobody")
+
+
+def cycle(net):
+    """Traffic, all closed, gone, and there again"""
+    with kinet.Sockets() as made:
+        traffic(net, made)
+        with pytest.raises(BlockingIOError):
+            kmod.unload("kinet")
+    unload()
+    load()
+
+
+def test_cycles(pair, loaded_again):
+    """Load, traffic, unload"""
+    for _ in range(CYCLES):
+        cycle(pair)
+
+
+@pytest.mark.soak
+def test_many_cycles(pair, loaded_again):
+    """The same for long"""
+    for _ in range(SOAK_CYCLES):
+        cycle(pair)
+
+
+def test_under_a_flood(pair, loaded_again):
+    """Packets for a port of ours keep coming while the module goes."""
+    for _ in range(5):
+        with kinet.Sockets() as made:
+            sock = made.ours(pair.server)
+            to = sock.getsockname()
+            with flood(pair.client, to):
+                until(lambda: select.select([sock], [], [], 0)[0], "the flood")
+                sock.close()
+                unload()
+                load()
+
+
+def errno_of(call, *args) -> int:
+    """The errno that a call gives."""
+    with pytest.raises(OSError) as caught:
+        call(*args)
+    return caught.value.errno
+
+
+def test_drained(pair, made, loaded_again):
+    """Every call gives ENETDOWN, pollers get HUP, who waits is woken, ports are free."""
+    reader, sock = made.ours(pair.server), made.ours(pair.client)
+    port = sock.getsockname()
+    reader.settimeout(None)
+    sock.settimeout(None)
+    heard = []
+    waiting = threading.Thread(target=lambda: heard.append(errno_of(reader.recv, 16)))
+    waiting.start()
+    sock.sendto(b"corked", socket.MSG_MORE, reader.getsockname())
+    kinet.drain(True)
+    try:
+        waiting.join(BOUND)
+        assert heard == [errno.ENETDOWN]
+        for call, *args in ((reader.recv, 16), (sock.sendto, b"x", port), (sock.send, b"x"),
+                            (sock.getsockname,), (sock.getpeername,), (sock.bind, ("", 0)),
+                            (sock.connect, port), (sock.shutdown, socket.SHUT_RDWR),
+                            (sock.setsockopt, socket.IPPROTO_IP, socket.IP_TTL, 3),
+                            (sock.getsockopt, socket.IPPROTO_IP, socket.IP_TTL),
+                            (made.ours, pair.client)):
+            assert errno_of(call, *args) == errno.ENETDOWN
+        poll = select.poll()
+        poll.register(sock, select.POLLIN)
+        assert poll.poll(0)[0][1] & select.POLLHUP
+        assert {row["state"] for row in kinet.sockets(pair.client)} == {"drained"}
+        made.stock(pair.client, bind=False).bind(port)
+        with pytest.raises(BlockingIOError):
+            kmod.unload("kinet")
+    finally:
+        kinet.drain(False)
+    talk(made.ours(pair.client), made.stock(pair.server))
+    assert errno_of(reader.recv, 16) == errno.ENETDOWN
+
+
+def test_drained_module_goes(pair, loaded_again):
+    """Once its programs have closed what was drained"""
+    with kinet.Sockets() as made:
+        traffic(pair, made)
+        kinet.drain(True)
+    unload()
+    load()
+    with kinet.Sockets() as made:
+        talk(made.ours(pair.client), made.stock(pair.server))
+
+
+STAGES = ("open", "bound", "connected", "unread", "corked", "raw", "isolated")
+
+
+@pytest.mark.parametrize("stage", STAGES)
+def test_namespace_is_deleted(stage, loaded_again):
+    """With a socket in it, which goes later; and the module after that"""
+    with kinet.Sockets() as made:
+        with topology.pair() as net:
+            if stage == "isolated":
+                for end in (net.client, net.server):
+                    end.sysctl("net.kinet.mode", "isolated")
+            kind = dict(kind=RAW, protocol=1) if stage == "raw" else {}
+            sock = made.ours(net.client, bind=stage != "open", **kind)
+            peer = made.ours(net.server)
+            if stage == "connected":
+                sock.connect(peer.getsockname())
+            if stage in ("unread", "isolated"):
+                peer.sendto(b"unread", sock.getsockname())
+            if stage == "corked":
+                sock.sendto(b"corked", socket.MSG_MORE, peer.getsockname())
+    unload()
+    load()
+
+
+def test_mode_of_a_new_namespace():
+    """Each begins as interop, and settings are its own."""
+    with topology.pair() as net:
+        net.client.sysctl("net.kinet.mode", "isolated")
+        net.client.sysctl("net.kinet.ip_local_port_range", "1000 1001")
+        for end, mode, ports in ((net.client, "isolated", "1000\t1001"),
+                                 (net.server, "interop", "20000\t32767")):
+            with end:
+                for name, wanted in (("mode", mode), ("ip_local_port_range", ports)):
+                    with open(f"/proc/sys/net/kinet/{name}", encoding="ascii") as file:
+                        assert file.read().strip() == wanted
+
+
+def test_settings_that_cannot_be():
+    """Refused with EINVAL, and nothing is changed."""
+    with topology.pair() as net:
+        for name, value in (("ip_local_port_range", "2000 1000"), ("unprivileged", 2),
+                            ("ip_local_port_range", "0 70000"), ("rmem", "1 1 1"),
+                            ("mode", "tcp")):
+            assert errno_of(net.client.sysctl, f"net.kinet.{name}", value) == errno.EINVAL
+        with net.client, pytest.raises(FileNotFoundError):
+            open("/proc/sys/net/kinet/drain", encoding="ascii")
+
+
+def test_ports_run_out():
+    """All of the range, then EADDRINUSE; a reserved one is left alone."""
+    with topology.pair() as net, kinet.Sockets() as made:
+        net.client.sysctl("net.kinet.ip_local_port_range", "20000 20004")
+        net.client.sysctl("net.ipv4.ip_local_reserved_ports", "20001")
+        made.stock(net.client, port=20003)
+        ports = {made.ours(net.client).getsockname()[1] for _ in range(3)}
+        assert ports == {20000, 20002, 20004}
+        assert errno_of(made.ours, net.client) == errno.EADDRINUSE
