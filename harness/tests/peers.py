@@ -9,6 +9,7 @@ import socket
 import struct
 import subprocess
 
+import kinet
 import pytest
 
 from blocked import BOUND, until
@@ -18,8 +19,23 @@ INET, INET6, UNIX = socket.AF_INET, socket.AF_INET6, socket.AF_UNIX
 STREAM, DGRAM, SEQPACKET = socket.SOCK_STREAM, socket.SOCK_DGRAM, socket.SOCK_SEQPACKET
 VSOCK_LOCAL, VSOCK_ANY = 1, 0xffffffff      # VMADDR_CID_LOCAL, VMADDR_PORT_ANY
 
+
+class Kinet(int):
+    """AF_INET or AF_INET6, by which all but socket(2) knows kinet's sockets, too."""
+
+    @property
+    def domain(self) -> int:
+        """What socket(2) is given"""
+        return kinet.families()[int(self)]
+
+
+KINET, KINET6 = Kinet(INET), Kinet(INET6)
 every_family = pytest.mark.parametrize("family", [INET, INET6, UNIX],
                                        ids=["inet", "inet6", "unix"])
+every_dgram = pytest.mark.parametrize("family", [INET, INET6, UNIX, KINET, KINET6],
+                                      ids=["inet", "inet6", "unix", "kinet", "kinet6"])
+inet_dgram = pytest.mark.parametrize("family", [INET, INET6, KINET, KINET6],
+                                     ids=["inet", "inet6", "kinet", "kinet6"])
 inet_family = pytest.mark.parametrize("family", [INET, INET6], ids=["inet", "inet6"])
 every_kind = pytest.mark.parametrize("kind", [STREAM, DGRAM], ids=["stream", "dgram"])
 
@@ -71,7 +87,7 @@ class Ends(contextlib.ExitStack):
         if family == VSOCK:
             load_vsock()
         with self.net.server if family == UNIX else end or self.net.client:
-            return self.device.socket(family, kind, flags=flags)
+            return self.device.socket(getattr(family, "domain", family), kind, flags=flags)
 
     def user(self, family=INET, kind=STREAM, end=None):
         """A socket of this process, which waits for BOUND at most."""

@@ -9,9 +9,9 @@ import pytest
 
 from events import Events, both_modes
 from ksock import ERRQUEUE, URG
-from peers import INET, inet_family
+from peers import INET, inet_dgram, inet_family
 
-pytestmark = [pytest.mark.smoke, both_modes, inet_family]
+pytestmark = [pytest.mark.smoke, both_modes]
 
 IP_RECVERR, IPV6_RECVERR = 11, 25
 SO_TIMESTAMPING = 37
@@ -25,6 +25,7 @@ def stream(ends, family, mode, inline=False):
     return sock, peer, Events(sock, mode)
 
 
+@inet_family
 def test_urgent_mark(ends, family, mode):
     """Alone: nothing is readable, which is no end of file."""
     sock, peer, told = stream(ends, family, mode)
@@ -35,6 +36,7 @@ def test_urgent_mark(ends, family, mode):
     told.expect(("exception", URG), ("recv", 1))
 
 
+@inet_family
 def test_urgent_byte_is_not_counted(ends, family, mode):
     """Behind data, and with more behind it: receives step over it."""
     sock, peer, told = stream(ends, family, mode)
@@ -46,6 +48,7 @@ def test_urgent_byte_is_not_counted(ends, family, mode):
     assert sock.recv(8) == b"cd"
 
 
+@inet_family
 def test_urgent_byte_is_received(ends, family, mode):
     """By MSG_OOB, once it was told of."""
     sock, peer, told = stream(ends, family, mode)
@@ -56,6 +59,7 @@ def test_urgent_byte_is_received(ends, family, mode):
     told.expect(("exception", URG), ("recv", 1))
 
 
+@inet_family
 def test_urgent_byte_in_line(ends, family, mode):
     """SO_OOBINLINE: it counts as any other."""
     sock, peer, told = stream(ends, family, mode, inline=True)
@@ -66,6 +70,7 @@ def test_urgent_byte_in_line(ends, family, mode):
     assert sock.recv_exactly(3) == b"!cd"
 
 
+@inet_family
 def test_each_mark_once(ends, family, mode):
     """A second mark is another exception; the first is not told again with it."""
     sock, peer, told = stream(ends, family, mode)
@@ -79,6 +84,7 @@ def test_each_mark_once(ends, family, mode):
     told.expect(("exception", URG), ("exception", URG), ("recv", 1))
 
 
+@inet_family
 def test_mark_with_the_fin(ends, family, mode):
     """The mark, then the end."""
     _sock, peer, told = stream(ends, family, mode)
@@ -94,6 +100,7 @@ def queue_errors(sock, family):
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
 
 
+@inet_dgram
 def test_error_queue(ends, family, mode):
     """UDP with IP_RECVERR: nobody has the port, which is also an error (-1)."""
     sock, peer = ends.dgram(family)
@@ -111,6 +118,7 @@ def test_error_queue(ends, family, mode):
                      socket.MSG_DONTWAIT).result == -errno.EAGAIN
 
 
+@inet_family
 def test_timestamps(ends, family, mode):
     """TCP with SO_TIMESTAMPING: when the peer has acknowledged."""
     sock, peer = ends.stream(family)

@@ -10,7 +10,7 @@ import pytest
 
 from events import Events, amount, both_modes
 from ksock import DEFERRED
-from peers import DGRAM, INET, SEQPACKET, UNIX, connections, every_family, inet_family
+from peers import DGRAM, INET, SEQPACKET, UNIX, connections, every_dgram, inet_dgram, inet_family
 
 pytestmark = pytest.mark.smoke
 
@@ -41,7 +41,7 @@ def test_all_that_waits(ends, family, kind, mode):
 
 
 @both_modes
-@every_family
+@every_dgram
 def test_first_message(ends, family, mode):
     """Of datagrams, the length of the first."""
     sock, peer = ends.dgram(family)
@@ -96,7 +96,7 @@ def test_end_of_file(ends, family, kind, mode):
 
 
 @both_modes
-@every_family
+@every_dgram
 def test_empty_datagram(ends, family, mode):
     """-1, never 0."""
     sock, peer = ends.dgram(family)
@@ -109,7 +109,7 @@ def test_empty_datagram(ends, family, mode):
 
 
 @both_modes
-@inet_family
+@inet_dgram
 def test_error_without_data(ends, family, mode):
     """UDP: nobody has the port, -1; the next call says what it is."""
     sock, peer = ends.dgram(family)
@@ -121,7 +121,7 @@ def test_error_without_data(ends, family, mode):
 
 
 @both_modes
-@inet_family
+@inet_dgram
 def test_bad_checksum(ends, family, mode):
     """UDP: nothing to receive, nothing told."""
     sock = ends.ksocket(family, DGRAM)

@@ -165,18 +165,22 @@ static bool ksock_query_family(struct sock *sk, struct ksock_query *query)
  */
 bool ksock_answers_query(struct socket *sock)
 {
+	struct sock *sk = sock->sk;
 	struct ksock_query query;
 
-	switch (sock->sk->sk_family) {
+	switch (sk->sk_family) {
 	case AF_INET:
 	case AF_INET6:
+		/* Families that use these addresses have them in their socks. */
+		return !sk_is_tcp(sk) && !ksock_is_udp(sk) &&
+		       ksock_query_family(sk, &query);
 	case AF_UNIX:
 	case AF_NETLINK:
 	case AF_PACKET:
 	case AF_VSOCK:
 		return false;
 	default:
-		return ksock_query_family(sock->sk, &query);
+		return ksock_query_family(sk, &query);
 	}
 }
 
@@ -214,7 +218,9 @@ static void ksock_look_query(struct sock *sk, unsigned int causes, bool active,
 	seen->arrived = causes & (KSOCK_ARRIVED | KSOCK_REPLAY | KSOCK_ERROR);
 	seen->positioned = !ksock_is_message(sk);
 	seen->position = query.position;
-	seen->connected = query.connected;
+	/* Messages are connected by nobody but ourselves. */
+	seen->connected = query.connected ||
+			  (ksock_is_message(sk) && causes & KSOCK_CONNECT);
 	seen->eof = query.eof;
 	seen->room = causes & KSOCK_ROOM && query.room;
 	/* A hint; 0 would be the end. */

@@ -17,7 +17,7 @@ static s64 kinet_query_readable(struct sock *sk)
 	spin_lock_irqsave(&sk->sk_receive_queue.lock, flags);
 	skb = skb_peek(&sk->sk_receive_queue);
 	if (skb)
-		len = skb->len ?: -1;
+		len = skb->len ? (s64)skb->len : -1;
 	spin_unlock_irqrestore(&sk->sk_receive_queue.lock, flags);
 	return !skb && READ_ONCE(sk->sk_err) ? -1 : len;
 }
