@@ -8,7 +8,7 @@ subdir-ccflags-y := -I$(src)/include -include $(src)/ksocket/compat.h
 
 ksocket-dirs := ksocket ksocket/kinet examples docs/from-hooks harness/modules
 ifdef CONFIG_KUNIT
-ksocket-dirs += kunit
+ksocket-dirs += kunit kunit/kinet
 endif
 ifdef KSOCKET_BENCH
 ksocket-dirs += bench/modules

@@ -12,7 +12,9 @@ from .paths import BUILD, locked
 from .process import run as run_process
 from .report import Report
 
-MODULE = "kunit/ksocket_kunit.ko"
+# What is tested, and the suites of it
+MODULES = (("ksocket/ksocket.ko", "kunit/ksocket_kunit.ko"),
+           ("ksocket/kinet/kinet.ko", "kunit/kinet/kinet_kunit.ko"))
 BEGIN, END = "lab: kunit begins", "lab: kunit ends"
 BUDGET = 600
 
@@ -33,7 +35,11 @@ def _run(kernel, say) -> Report:
     say(f"booting {kernel.release} (log: {guest.console})")
     visit(guest, root, report, lambda: _load(guest, root))
     try:
-        _count(guest, report, say)
+        pieces = cut(guest.log())
+        for number, said in enumerate(pieces, 1):
+            _count(guest, f"kunit{number}", said, report, say)
+        if len(pieces) < len(MODULES):
+            report.failed("modules", f"not reached: {MODULES[len(pieces)][1]}")
     except LabError as error:
         report.failed("parser", str(error))
     return report
@@ -44,25 +50,26 @@ def _load(guest: Guest, root: Path):
     def mark(text):
         guest.run(["sh", "-c", f"echo '{text}' > /dev/kmsg"])
 
-    needed = [root / "ksocket/ksocket.ko", root / MODULE]
-    guest.run(["insmod", needed[0]])
-    mark(BEGIN)
-    guest.run(["insmod", needed[1]], timeout=BUDGET)
-    mark(END)
+    for tested, _ in MODULES:
+        guest.run(["insmod", root / tested])
+    for _, suites in MODULES:
+        mark(BEGIN)
+        guest.run(["insmod", root / suites], timeout=BUDGET)
+        mark(END)
 
 
-def cut(log: str) -> str:
-    """What the suites said; all that follows when the guest died in them."""
-    _, found, rest = log.partition(BEGIN)
-    if not found:
+def cut(log: str) -> list:
+    """What the suites of each module said; all that follows when the guest died in them."""
+    _, *pieces = log.split(BEGIN)
+    if not pieces:
         raise LabError("the suites were not reached")
-    return rest.partition(END)[0]
+    return [piece.partition(END)[0] for piece in pieces]
 
 
-def _count(guest: Guest, report: Report, say):
-    ktap = guest.logs / "kunit.ktap"
-    ktap.write_text(cut(guest.log()), encoding="utf-8")
-    result = guest.logs / "kunit.json"
+def _count(guest: Guest, name: str, said: str, report: Report, say):
+    ktap = guest.logs / f"{name}.ktap"
+    ktap.write_text(said, encoding="utf-8")
+    result = guest.logs / f"{name}.json"
     script = ownkernel.source(say) / "tools/testing/kunit/kunit.py"
     # The parser's own exit code says "a test failed", which the JSON says too.
     argv = ["/usr/bin/python3", "-B", script, "parse", f"--json={result}", ktap]

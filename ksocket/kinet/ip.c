@@ -13,6 +13,7 @@ int kinet_ip_route(struct sock *sk, struct kinet_flow *flow)
 	return flow->family == AF_INET ? kinet_ip4_route(sk, flow) :
 					 kinet_ip6_route(sk, flow);
 }
+EXPORT_SYMBOL_IF_KUNIT(kinet_ip_route);
 
 unsigned int kinet_ip_mtu(const struct kinet_flow *flow)
 {

@@ -190,6 +190,7 @@ bool kinet_dgram_receive(struct sk_buff *skb, struct kinet_pkt *pkt)
 		kinet_count(pkt->net, KINET_DGRAM_IN);
 	return true;
 }
+EXPORT_SYMBOL_IF_KUNIT(kinet_dgram_receive);
 
 /* --- receiving --- */
 

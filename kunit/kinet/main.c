@@ -1,0 +1,15 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KUnit suites of kinet.ko
+ *
+ * header.c	headers, made and read
+ * port.c	choosing a port
+ * icmpmap.c	what ICMP errors mean
+ * dgram.c	datagram sockets over a wire that is but a list
+ * wire.c	that wire
+ */
+#include <linux/module.h>
+
+MODULE_DESCRIPTION("KUnit suites of kinet");
+MODULE_LICENSE("GPL");
+MODULE_IMPORT_NS(EXPORTED_FOR_KUNIT_TESTING);
