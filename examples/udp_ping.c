@@ -23,6 +23,9 @@ MODULE_PARM_DESC(address, "the server's, an IPv4 or IPv6 address");
 static char *port = "7007";
 module_param(port, charp, 0444);
 MODULE_PARM_DESC(port, "the server's port");
+static int family;
+module_param(family, int, 0444);
+MODULE_PARM_DESC(family, "domain of the socket, as kinet's 22 and 25; 0: the address's");
 static char *mode = "server";
 module_param(mode, charp, 0444);
 MODULE_PARM_DESC(mode, "server or client");
@@ -172,7 +175,7 @@ static int __init udp_ping_init(void)
 		return -EINVAL;
 	err = inet_pton_with_scope(ksock_current_net(), AF_UNSPEC, address,
 				   port, &at) ?:
-	      ksock_socket(&sock, at.ss_family, SOCK_DGRAM, 0);
+	      ksock_socket(&sock, family ?: at.ss_family, SOCK_DGRAM, 0);
 	if (err)
 		return err;
 	err = client ? run_client(&at) : start_server(&at);

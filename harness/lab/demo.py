@@ -225,6 +225,25 @@ def ping(stage: Stage):
     stage.expect(said == "Marco\n", "the echo is whole", "another echo came back", began)
 
 
+def kinet(stage: Stage):
+    stage.script.act("A family of its own", "The same udp_ping.ko over kinet.ko, which bash, in "
+                     "alice, can't tell from UDP.")
+    stage.quiet("modprobe -a nf_defrag_ipv6 inet_diag")
+    stage.run("rmmod udp_ping; insmod ksocket/kinet/kinet.ko")
+    stage.run("ip netns exec bob insmod examples/udp_ping.ko mode=server port=7 address=0.0.0.0 "
+              "family=22")
+    began = time.monotonic()
+    said = stage.run("ip netns exec alice timeout 10 bash -c 'exec 3<>/dev/udp/10.0.0.2/7; "
+                     "echo Polo >&3; head -n 1 <&3'")
+    stage.expect(said == "Polo\n", "the echo is whole", "another echo came back", began)
+    listed = stage.run("ip netns exec bob cat /proc/net/kinet/sockets")
+    stage.expect("dgram interop 0.0.0.0:7 " in listed, "it is kinet's socket that has answered",
+                 "no socket of kinet's is listed")
+    stage.run("ip netns exec bob grep -E '^(DgramIn|DgramOut) 1$' /proc/net/kinet/snmp")
+    stage.run("rmmod kinet", code=1)
+    stage.script.good("an open socket holds the module; see how it leaves at the end")
+
+
 def relay(stage: Stage, digest: str):
     stage.script.act("Bad weather", "The wire loses 1 % and delays by 10 ms, each way; "
                      "8 MB pass through relay.ko.")
@@ -290,8 +309,8 @@ def leave(stage: Stage):
     stage.script.act("Curtain", "Unload everything under that download; then read the "
                      "kernel's log.")
     began = time.monotonic()
-    stage.run("rmmod http_server relay udp_ping echo_server chat ksocket")
-    stage.run("lsmod | grep ksocket", code=1)
+    stage.run("rmmod http_server relay udp_ping echo_server chat ksocket kinet")
+    stage.run("lsmod | grep -E 'ksocket|kinet'", code=1)
     stage.script.good("no module is left, no thread hangs", began)
     for job in stage.jobs:
         job.job.signal(signal.SIGTERM)
@@ -328,6 +347,7 @@ def play(script: Transcript):
         serve(stage)
         digest = fetch(stage)
         ping(stage)
+        kinet(stage)
         echo(stage, digest)
         chat(stage)
         relay(stage, digest)

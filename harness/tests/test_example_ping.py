@@ -10,6 +10,7 @@ import threading
 
 import pytest
 
+import kinet
 import kmod
 from conftest import KernelLog
 from examples import BOUND, FAMILIES, PAGE, example, family_of, load, traffic
@@ -50,11 +51,13 @@ def ping(net, address, port, **parameters):
 
 @pytest.mark.smoke
 @FAMILIES
-def test_ping_counts_answers(pair, family):
+@pytest.mark.parametrize("over", ["the address's", "kinet"])
+def test_ping_counts_answers(pair, family, over):
     address = getattr(pair.server, family)
+    domain = kinet.families()[family_of(address)] if over == "kinet" else 0
     with datagrams(pair.server, address,
                    lambda sock, data, peer: sock.sendto(data, peer)) as port:
-        said = ping(pair, address, port, count=20, interval=BOUND * 1000)
+        said = ping(pair, address, port, count=20, interval=BOUND * 1000, family=domain)
     assert "20 sent, 20 answered, 0 doubled, 0 % lost" in said
     assert "round trip min/avg/max" in said
 
