@@ -29,6 +29,9 @@ TOOLS = {
     "busybox-static": "/bin/busybox",
     "iproute2": "/usr/sbin/tc",
     "curl": "/usr/bin/curl",
+    "nftables": "/usr/sbin/nft",
+    "conntrack": "/usr/sbin/conntrack",
+    "tcpdump": "/usr/bin/tcpdump",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }
 CHECKERS = {
