@@ -34,6 +34,13 @@ install:
 docs:
 	@$(LAB) docs
 
+## tools: what tools/kinet-run preloads, in build/tools/
+tools: build/tools/kinet-preload.so
+
+build/tools/kinet-preload.so: tools/kinet-preload.c
+	@mkdir -p $(@D)
+	$(CC) -shared -fPIC -O2 -Wall -o $@ $<
+
 ## deb: the Debian packages, ksocket-dkms and ksocket-dev, in build/deb/
 deb:
 	@$(LAB) deb
@@ -90,6 +97,6 @@ clean:
 help:
 	@sed -n 's/^## \([a-z-]*\): /  make \1\t/p' Makefile | expand -t 20
 
-.PHONY: all modules install docs deb deb-test test demo shell harness kunit kunit-uml check selftest soak bench clean help
+.PHONY: all tools modules install docs deb deb-test test demo shell harness kunit kunit-uml check selftest soak bench clean help
 
 endif

@@ -15,7 +15,7 @@ from .report import Report
 C_DIRS = ("ksocket", "include", "examples", "docs/from-hooks", "kunit", "harness/modules",
           "bench")
 OURS = ("Makefile", ".ci", *C_DIRS, "debian", "harness", "docs", "README.md",
-        ".gitignore")
+        ".gitignore", "tools")
 CUT = "hel,thi"     # what tests find when "hello" or "this" was cut off
 LICENCE = "SPDX-License-Identifier: GPL-2.0-only"
 # Their formats have no comments.

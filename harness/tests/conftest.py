@@ -8,6 +8,7 @@ import subprocess
 from pathlib import Path
 
 import kinet
+import kmod
 import pytest
 import topology
 from ksock import Device
@@ -95,6 +96,14 @@ def loaded():
         if path.exists():
             depend(path)
             subprocess.run(["insmod", str(path)], check=True, timeout=60)
+
+
+@pytest.fixture
+def loaded_again():
+    """For a test that may leave without kinet: the others have it."""
+    yield
+    if not kinet.PROC.exists():
+        kmod.load(BUILD / "ksocket/kinet/kinet.ko")
 
 
 # --- networks; see topology.py

@@ -39,14 +39,6 @@ def unload():
     until(unloaded, "kinet to be unloaded")
 
 
-@pytest.fixture
-def loaded_again():
-    """For the other tests"""
-    yield
-    if not kinet.PROC.exists():
-        load()
-
-
 @contextlib.contextmanager
 def flood(end, to):
     """A process at an end that sends as fast as it can."""
