@@ -110,6 +110,10 @@ class Net:
         # A user space daemon that manages namespaces isn't here: this is.
         ip([f"netns add {n.name}" for n in self.all])
         self._made = list(self.all)
+        for namespace in self.all:
+            # Tests that are refused one after the other are all told.
+            namespace.sysctl("net.ipv4.icmp_ratelimit", 0)
+            namespace.sysctl("net.ipv6.icmp.ratelimit", 0)
 
     def settled(self) -> bool:
         """No connection waits for an acknowledgement any more."""
