@@ -64,17 +64,19 @@ static int ksock_module_event(struct notifier_block *nb, unsigned long event,
 			      void *data)
 {
 	struct module *mod = data;
+	unsigned int n, sends;
 	char sockets[200];
-	unsigned int n;
 
 	if (event != MODULE_STATE_GOING)
 		return NOTIFY_DONE;
 	/* First: the end of its sockets would complete them. */
-	n = ksock_zc_abandon(mod);
-	if (n)
-		pr_warn("module %s left %u sends by ksock_send_zc() under way, whose end it won't hear of: wait for them in its exit\n",
-			mod->name, n);
+	sends = ksock_zc_abandon(mod);
 	n = ksock_reap(mod, sockets, sizeof(sockets));
+	/* And those that its last callbacks have begun meanwhile */
+	sends += ksock_zc_abandon(mod);
+	if (sends)
+		pr_warn("module %s left %u sends by ksock_send_zc() under way, whose end it won't hear of: wait for them in its exit\n",
+			mod->name, sends);
 	if (n)
 		pr_warn("module %s left %u sockets open, which were reset (%s): call ksock_close() in its exit\n",
 			mod->name, n, sockets);
