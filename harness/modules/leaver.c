@@ -5,8 +5,9 @@
  * It connects to address:port, listens on a port of its own, and opens a
  * datagram socket that does not pin its network namespace. Its exit does
  * nothing about them. With callbacks, they note what they heard; with parting,
- * the one of the stream closes it, and takes its time to return. With lending, it
- * sends a page without a copy, and does not wait until it is done.
+ * the one of the stream closes it, and takes its time to return. When anything is
+ * written to lend, it sends a page without a copy, and its exit does not wait until
+ * that is done.
  */
 #include <linux/bvec.h>
 #include <linux/delay.h>
@@ -41,10 +42,6 @@ static unsigned int parting;
 module_param(parting, uint, 0444);
 MODULE_PARM_DESC(parting, "ms that a recv callback goes on, having closed its socket");
 
-static bool lending;
-module_param(lending, bool, 0444);
-MODULE_PARM_DESC(lending, "send a page full of 'z' without a copy");
-
 static bool tidy;
 module_param(tidy, bool, 0444);
 MODULE_PARM_DESC(tidy, "close the stream in the exit");
@@ -77,13 +74,11 @@ static void leaver_done(void *arg, bool copied)
 	pr_info("leaver: the send is done\n");
 }
 
-static int leaver_lend(void)
+static int leaver_lend(const char *text, const struct kernel_param *kp)
 {
 	struct bio_vec bv;
 	size_t sent;
 
-	if (!lending)
-		return 0;
 	page = alloc_page(GFP_KERNEL);
 	if (!page)
 		return -ENOMEM;
@@ -92,6 +87,10 @@ static int leaver_lend(void)
 	return ksock_send_zc(stream, &bv, 1, PAGE_SIZE, MSG_DONTWAIT, &sent,
 			     leaver_done, NULL);
 }
+
+static const struct kernel_param_ops lend_ops = { .set = leaver_lend };
+module_param_cb(lend, &lend_ops, NULL, 0200);
+MODULE_PARM_DESC(lend, "written to: send a page full of 'z' without a copy, once");
 
 static int leaver_listen(ksocket_t s)
 {
@@ -132,7 +131,6 @@ static int leaver_pin(void)
 		return err;
 	err = ksock_connect(stream, (struct sockaddr *)&to, sizeof(to)) ?:
 	      leaver_listen(stream) ?:
-	      leaver_lend() ?:
 	      ksock_socket(&listener, AF_INET, SOCK_STREAM, 0);
 	if (err)
 		return err;

@@ -73,19 +73,19 @@ def test_a_module_does_not_wait_for_its_pages(pair, tidy):
         server = socket.create_server((pair.server.v4, 0))
     log = KernelLog()
     before = users()
-    with server, pair.client:
-        # What it sends is on its way for so long; it isn't there for as long.
-        with topology.impaired(pair.client, delay="3s"):
-            leaver(address=pair.server.v4, port=server.getsockname()[1], lending=1, tidy=tidy)
-            kmod.unload("leaver")
-            server.settimeout(BOUND)
-            peer = server.accept()[0]
+    with server:
+        with pair.client:
+            leaver(address=pair.server.v4, port=server.getsockname()[1], tidy=tidy)
+        peer = server.accept()[0]
         peer.settimeout(BOUND)
+        with topology.impaired(pair.client, loss="100%"):
+            Path("/sys/module/leaver/parameters/lend").write_text("1", "ascii")
+            kmod.unload("leaver")
+            assert users() == before + tidy     # what was reset is done
         if tidy:
             assert peer.recv(5000, socket.MSG_WAITALL) == b"z" * 4096
-        else:
-            peer.close()
-        until(lambda: users() == before, "the network to be through with the pages")
+        peer.close()
+        until(lambda: users() == before, "the network to be through with the page")
     told = log.new()
     assert ("ksocket: module leaver left 1 sends by ksock_send_zc() under way, whose end it "
             "won't hear of: wait for them in its exit") in told
