@@ -109,12 +109,6 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 	}
 #endif
 
-#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
-#define KSOCK_COMPAT_DIAG_OWNER	.owner = THIS_MODULE,
-#else
-#define KSOCK_COMPAT_DIAG_OWNER
-#endif
-
 /* Tables end by their size since 6.6, by an empty entry before. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_sysctl_add(net, path, table, entries)	\

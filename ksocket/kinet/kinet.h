@@ -365,7 +365,7 @@ int kinet_net_set_mode(struct net *net, const char *name);
 bool kinet_is_drained(void);
 void kinet_drain(bool on);
 
-/* --- sysctl.c, proc.c, diag.c, family.c: each begins and ends --- */
+/* --- sysctl.c, proc.c, family.c: each begins and ends --- */
 
 int kinet_sysctl_add(struct net *net);
 void kinet_sysctl_remove(struct net *net);
@@ -374,7 +374,5 @@ void kinet_proc_remove(struct net *net);
 int kinet_family_init(void);
 void kinet_family_exit(void);
 int kinet_family_number(bool ipv6);
-int kinet_diag_init(void);
-void kinet_diag_exit(void);
 
 #endif /* _KINET_H */

@@ -65,7 +65,8 @@ bool kinet_pkt_read6(struct kinet_pkt *pkt, const struct sk_buff *skb,
 	pkt->sdif = inet6_sdif(skb);
 	pkt->group = ipv6_addr_is_multicast(&iph->daddr);
 	offset = ipv6_skip_exthdr(skb, sizeof(*iph), &pkt->protocol, &frag_off);
-	if (offset < 0 || frag_off & htons(IP6_OFFSET))
+	/* The kernel looks at each header, but not where the last one ends. */
+	if (offset < 0 || offset > skb->len || frag_off & htons(IP6_OFFSET))
 		return false;
 	pkt->offset = offset;
 	return true;

@@ -150,6 +150,10 @@ static void kinet_raw_give(struct sock *sk, struct sk_buff *skb,
 	/* Whose header is received, too, has it in the data. */
 	skb_set_transport_header(clone, pkt->offset);
 	if (pkt->family == AF_INET6) {
+		if (!pskb_may_pull(clone, pkt->offset)) {
+			kinet_drop(clone, pkt, KINET_DROP_NO_MEMORY);
+			return;
+		}
 		__skb_pull(clone, pkt->offset);
 		skb_postpull_rcsum(clone, skb_network_header(clone),
 				   pkt->offset);

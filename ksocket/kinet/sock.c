@@ -113,7 +113,8 @@ void kinet_sock_abort(struct sock *sk)
 	lock_sock(sk);
 	kinet_cork_flush(sk);
 	release_sock(sk);
-	kinet_unhash(sk);
+	/* Each kind has a table of its own. */
+	sk->sk_prot->unhash(sk);
 }
 
 /* --- options --- */
@@ -136,7 +137,8 @@ static int kinet_set_udp(struct sock *sk, int name, sockptr_t value,
 static int kinet_set_ip(struct sock *sk, int name, sockptr_t value,
 			unsigned int len)
 {
-	if (name == IP_OPTIONS || name == IP_RETOPTS)
+	/* Router alerts are the host's: it would keep the sock for ever. */
+	if (name == IP_OPTIONS || name == IP_RETOPTS || name == IP_ROUTER_ALERT)
 		return -ENOPROTOOPT;
 	return ip_setsockopt(sk, SOL_IP, name, value, len);
 }
