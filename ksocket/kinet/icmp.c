@@ -16,11 +16,14 @@
 
 #include "kinet.h"
 
-/* A packet that was sent, as an answer to it would look. */
+/*
+ * A packet that was sent, as an answer to it would look. RFC 792 quotes all of
+ * the transport's header, RFC 4443 more.
+ */
 static bool kinet_read_ports(struct sk_buff *skb, unsigned int offset,
 			     struct kinet_pkt *quoted)
 {
-	__be16 *ports, room[2];
+	__be16 *ports, room[KINET_HEADER_LEN / sizeof(__be16)];
 
 	ports = skb_header_pointer(skb, offset, sizeof(room), room);
 	if (!ports)
@@ -78,7 +81,7 @@ static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 		kinet_count(quoted->net, KINET_DROP_NO_MEMORY);
 		return;
 	}
-	if (pskb_may_pull(clone, offset + quoted->offset + 4)) {
+	if (pskb_may_pull(clone, offset + quoted->offset + KINET_HEADER_LEN)) {
 		__skb_pull(clone, offset);
 		kinet_dgram_error(clone, quoted, error);
 	}
