@@ -292,8 +292,13 @@ void kinet_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt);
 
 void kinet_pkt_read4(struct kinet_pkt *pkt, const struct sk_buff *skb,
 		     struct net *net);
-bool kinet_pkt_read6(struct kinet_pkt *pkt, const struct sk_buff *skb,
+bool kinet_pkt_read6(struct kinet_pkt *pkt, struct sk_buff *skb,
 		     struct net *net);
+
+/* --- ext6.c: the extension headers of IPv6 --- */
+
+bool kinet_options6_skip(const u8 *option, unsigned int len);
+unsigned int kinet_ext6_walk(struct sk_buff *skb, u8 *protocol);
 
 /* --- hook.c: packets of the kernel's network layer --- */
 

@@ -45,29 +45,21 @@ void kinet_pkt_read4(struct kinet_pkt *pkt, const struct sk_buff *skb,
  * @skb: packet that IP has accepted for this host
  * @net: its namespace
  *
- * RFC 8200, section 4: the transport's header is behind all extensions.
- *
- * Return: false for a fragment, or when the extensions don't end.
+ * Return: false for a fragment, or when the extensions are not to be skipped.
  */
-bool kinet_pkt_read6(struct kinet_pkt *pkt, const struct sk_buff *skb,
+bool kinet_pkt_read6(struct kinet_pkt *pkt, struct sk_buff *skb,
 		     struct net *net)
 {
-	const struct ipv6hdr *iph = ipv6_hdr(skb);
-	__be16 frag_off;
-	int offset;
+	const struct ipv6hdr *iph;
 
 	kinet_pkt_init(pkt, skb, net);
 	pkt->family = AF_INET6;
-	pkt->protocol = iph->nexthdr;
+	pkt->offset = kinet_ext6_walk(skb, &pkt->protocol);
+	iph = ipv6_hdr(skb);
 	pkt->saddr = iph->saddr;
 	pkt->daddr = iph->daddr;
 	pkt->dif = inet6_iif(skb);
 	pkt->sdif = inet6_sdif(skb);
 	pkt->group = ipv6_addr_is_multicast(&iph->daddr);
-	offset = ipv6_skip_exthdr(skb, sizeof(*iph), &pkt->protocol, &frag_off);
-	/* The kernel looks at each header, but not where the last one ends. */
-	if (offset < 0 || offset > skb->len || frag_off & htons(IP6_OFFSET))
-		return false;
-	pkt->offset = offset;
-	return true;
+	return pkt->offset;
 }

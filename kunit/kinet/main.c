@@ -3,6 +3,7 @@
  * KUnit suites of kinet.ko
  *
  * header.c	headers, made and read
+ * ext6.c	options of extension headers
  * port.c	choosing a port
  * icmpmap.c	what ICMP errors mean
  * dgram.c	datagram sockets over a wire that is but a list
