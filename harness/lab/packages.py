@@ -32,6 +32,11 @@ TOOLS = {
     "nftables": "/usr/sbin/nft",
     "conntrack": "/usr/sbin/conntrack",
     "tcpdump": "/usr/bin/tcpdump",
+    "dnsmasq-base": "/usr/sbin/dnsmasq",
+    "bind9-dnsutils": "/usr/bin/dig",
+    "bind9-host": "/usr/bin/host",
+    "iperf3": "/usr/bin/iperf3",
+    "socat": "/usr/bin/socat",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }
 CHECKERS = {

@@ -15,6 +15,7 @@ from ksock import Device
 from peers import Ends
 
 from lab import scan
+from lab.paths import REPO
 
 # Notes each result at once: a guest that dies loses none silently.
 pytest_plugins = ["lab.notes"]
@@ -104,6 +105,15 @@ def loaded_again():
     yield
     if not kinet.PROC.exists():
         kmod.load(BUILD / "ksocket/kinet/kinet.ko")
+
+
+@pytest.fixture(scope="session")
+def library(tmp_path_factory):
+    """What kinet-run preloads, as `make tools` builds it"""
+    path = tmp_path_factory.mktemp("tools") / "kinet-preload.so"
+    subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", path,
+                    REPO / "tools/kinet-preload.c"], check=True, timeout=120)
+    return path
 
 
 # --- networks; see topology.py

@@ -5,8 +5,6 @@ import contextlib
 import os
 import subprocess
 
-import pytest
-
 import kinet
 from blocked import until
 from kinet import INET
@@ -30,15 +28,6 @@ ASK = ("import socket, sys\n"
        "s.connect((sys.argv[1], int(sys.argv[2])))\n"
        "s.send(b'hello')\n"
        "print(s.recv(16).decode())\n")
-
-
-@pytest.fixture(scope="module")
-def library(tmp_path_factory):
-    """As `make tools` builds it"""
-    path = tmp_path_factory.mktemp("tools") / "kinet-preload.so"
-    subprocess.run(["gcc", "-shared", "-fPIC", "-Wall", "-Werror", "-o", path,
-                    TOOLS / "kinet-preload.c"], check=True, timeout=120)
-    return path
 
 
 def run_by_kinet(end, library, *argv, **how):
