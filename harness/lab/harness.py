@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Runs the pytest suite inside a guest and brings its results home."""
 
+import os
 from pathlib import Path
 
 from . import kernels, modules, notes, packages
@@ -39,6 +40,7 @@ def _run(kernel, expression: str, mark: str, say, budget: float) -> Report:
 def environment(kernel, root: Path) -> dict:
     """What the tests in the guest are told."""
     return {"KSOCKET_BUILD": str(root), "KSOCKET_KERNEL": kernel.name,
+            "KSOCKET_SEED": os.environ.get("KSOCKET_SEED", ""),
             "PYTHONPATH": str(REPO / "harness"), "PYTHONDONTWRITEBYTECODE": "1",
             "PYTHONUNBUFFERED": "1"}
 
