@@ -4,6 +4,7 @@
 import contextlib
 import os
 import subprocess
+from pathlib import Path
 
 import kinet
 from blocked import until
@@ -96,3 +97,16 @@ def test_unload_names_the_holders(pair, library, loaded_again):
     done = subprocess.run([TOOLS / "kinet-unload"], capture_output=True, text=True, timeout=60,
                           check=False)
     assert (done.returncode, done.stdout) == (0, "kinet isn't loaded\n")
+
+
+def test_unload_names_who_left_the_namespace(pair):
+    """A holder whose socket is where no process is"""
+    with kinet.Sockets() as made:
+        sock = made.ours(pair.client)
+        inode = os.fstat(sock.fileno()).st_ino
+        there = os.stat(pair.client.path).st_ino
+        name = Path("/proc/self/comm").read_text("utf-8").strip()
+        done = subprocess.run([TOOLS / "kinet-unload"], capture_output=True, text=True,
+                              timeout=60, check=False)
+    assert done.returncode == 1
+    assert f"{os.getpid()} {name}: socket {inode} in net:[{there}]\n" in done.stdout
