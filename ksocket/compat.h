@@ -73,6 +73,13 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 #endif
 }
 
+/* The host's UDP sockets, which may be a namespace's own since 6.2 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_udp_table(net)	((net)->ipv4.udp_table)
+#else
+#define ksock_compat_udp_table(net)	(&udp_table)
+#endif
+
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_sock_cmsg_send(sk, msg, cmsg, cookie)	\
 	__sock_cmsg_send(sk, cmsg, cookie)

@@ -4,14 +4,16 @@
  *
  * A claim is a socket of the host's own protocol, bound where ours is, that
  * nobody uses: the host refuses the port to others as long as it is there, and
- * we are refused what others have. It goes without SO_REUSEADDR, so that nobody
- * can join; but our own sockets may share a port among themselves, which the
- * table has decided before. So while a claim is bound, its neighbours are made
- * to agree.
+ * we are refused what others have. Our own sockets may share a port among
+ * themselves, which the table has decided before: so all claims are a group of
+ * SO_REUSEPORT, of a user that nobody is, and none of the host's sockets can
+ * join them by whatever option.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
+#include <net/addrconf.h>
 #include <net/ip.h>
+#include <net/udp.h>
 
 #include "kinet.h"
 
@@ -25,19 +27,30 @@ struct kinet_claim {
 	bool		v6only;
 };
 
-/* Which of the neighbours' claims agree that another is bound beside them. */
-static void kinet_claims_agree(struct kinet_table *table, unsigned short port,
-			       bool agree)
+static bool kinet_is_claim(struct sock *sk)
 {
-	struct kinet_claim *claim;
-	struct sock *sk;
+	return !uid_valid(sock_i_uid(sk));
+}
 
-	sk_for_each(sk, kinet_slot(table, port)) {
-		claim = kinet_sk(sk)->claim;
-		if (claim && claim->port == port)
-			claim->sock->sk->sk_reuse = agree ? SK_CAN_REUSE :
-							    SK_NO_REUSE;
-	}
+/* The host looks no further than the first of a group that lets us in. */
+static bool kinet_claim_is_alone(struct sock *sk, unsigned short port)
+{
+	struct udp_hslot *slot;
+	struct sock *other;
+	bool alone = true;
+
+	slot = udp_hashslot(ksock_compat_udp_table(sock_net(sk)), sock_net(sk),
+			    port);
+	spin_lock_bh(&slot->lock);
+	sk_for_each(other, &slot->head)
+		if (net_eq(sock_net(other), sock_net(sk)) &&
+		    udp_sk(other)->udp_port_hash == port &&
+		    kinet_share_device(sk, other) &&
+		    inet_rcv_saddr_equal(sk, other, true) &&
+		    !kinet_is_claim(other))
+			alone = false;
+	spin_unlock_bh(&slot->lock);
+	return alone;
 }
 
 static void kinet_claim_address(const struct kinet_claim *claim,
@@ -58,29 +71,30 @@ static void kinet_claim_address(const struct kinet_claim *claim,
 	}
 }
 
-static int kinet_claim_bind(struct kinet_claim *claim, struct kinet_table *table)
+static int kinet_claim_bind(struct kinet_claim *claim)
 {
 	struct sock *sk = claim->sock->sk;
 	struct sockaddr_storage addr;
 	int err;
 
 	kinet_claim_address(claim, &addr);
+	SOCK_INODE(claim->sock)->i_uid = INVALID_UID;
 	lock_sock(sk);
 	sk->sk_bound_dev_if = claim->device;
 	sk->sk_ipv6only = claim->v6only;
-	sk->sk_reuse = SK_CAN_REUSE;
+	sk->sk_reuseport = 1;
 	/* What comes to groups that we aren't in passes on to it. */
 	sk->sk_rcvbuf = 0;
 	/* Ours was let through already, by its own option. */
 	ksock_compat_inet_set(sk, FREEBIND, freebind);
 	release_sock(sk);
-	kinet_claims_agree(table, claim->port, true);
 	err = kernel_bind(claim->sock, (struct sockaddr *)&addr,
 			  claim->family == AF_INET ?
 			  sizeof(struct sockaddr_in) :
 			  sizeof(struct sockaddr_in6));
-	sk->sk_reuse = SK_NO_REUSE;
-	kinet_claims_agree(table, claim->port, false);
+	/* From now on nobody else gets in; who was there is seen. */
+	if (!err && !kinet_claim_is_alone(sk, claim->port))
+		err = -EADDRINUSE;
 	return err;
 }
 
@@ -121,7 +135,7 @@ int kinet_claim_take(struct sock *sk, unsigned short port)
 			       IPPROTO_UDP, &claim->sock);
 	if (err)
 		goto free;
-	err = kinet_claim_bind(claim, kn->dgram);
+	err = kinet_claim_bind(claim);
 	if (err)
 		goto release;
 	kinet_count(sock_net(sk), KINET_CLAIM);

@@ -219,6 +219,13 @@ static inline struct hlist_head *kinet_slot(struct kinet_table *table,
 	return &table->slots[port % KINET_TABLE_SLOTS];
 }
 
+/* Can a packet come to either, as far as their devices go? */
+static inline bool kinet_share_device(const struct sock *a, const struct sock *b)
+{
+	return !a->sk_bound_dev_if || !b->sk_bound_dev_if ||
+	       a->sk_bound_dev_if == b->sk_bound_dev_if;
+}
+
 /* --- claim.c: keeping a port to ourselves --- */
 
 int kinet_claim_take(struct sock *sk, unsigned short port);

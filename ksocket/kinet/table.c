@@ -39,12 +39,6 @@ static struct kinet_table *kinet_table(const struct sock *sk)
 
 /* --- may these two have the same port? --- */
 
-static bool kinet_share_device(const struct sock *a, const struct sock *b)
-{
-	return !a->sk_bound_dev_if || !b->sk_bound_dev_if ||
-	       a->sk_bound_dev_if == b->sk_bound_dev_if;
-}
-
 static bool kinet_share_group(struct sock *sk, struct sock *other)
 {
 	return sk->sk_reuseport && other->sk_reuseport &&
