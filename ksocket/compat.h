@@ -54,13 +54,24 @@ static inline bool ksock_compat_freebind(const struct sock *sk)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_inet_test(sk, bit, field)	inet_test_bit(bit, sk)
 #define ksock_compat_inet_set(sk, bit, field)	inet_set_bit(bit, sk)
+#define ksock_compat_inet_assign(sk, bit, field, on)	\
+	inet_assign_bit(bit, sk, on)
 #define ksock_compat_inet6_test(sk, bit, field)	inet6_test_bit(bit, sk)
 #define ksock_compat_inet6_set(sk, bit, field)	inet6_set_bit(bit, sk)
 #else
 #define ksock_compat_inet_test(sk, bit, field)	(inet_sk(sk)->field)
 #define ksock_compat_inet_set(sk, bit, field)	(inet_sk(sk)->field = 1)
+#define ksock_compat_inet_assign(sk, bit, field, on)	\
+	(inet_sk(sk)->field = !!(on))
 #define ksock_compat_inet6_test(sk, bit, field)	(inet6_sk(sk)->field)
 #define ksock_compat_inet6_set(sk, bit, field)	(inet6_sk(sk)->field = 1)
+#endif
+
+/* IPV6_MTU_DISCOVER, which was a bit field too */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_inet6_pmtudisc(sk)	READ_ONCE(inet6_sk(sk)->pmtudisc)
+#else
+#define ksock_compat_inet6_pmtudisc(sk)	(inet6_sk(sk)->pmtudisc)
 #endif
 
 /* What control data IPv4 has to tell of each packet, IP_CMSG_* bits */

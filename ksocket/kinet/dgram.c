@@ -126,7 +126,7 @@ int kinet_dgram_push(struct sock *sk, struct sk_buff *skb,
 	kinet_dgram_checksum(sk, skb, flow);
 	err = kinet_sk(sk)->wire->xmit(sk, skb, flow);
 	kinet_count(sock_net(sk), err ? KINET_SEND_FAILED : KINET_DGRAM_OUT);
-	return err == -ENOBUFS && !kinet_wants_errors(sk) ? 0 : err;
+	return err == -ENOBUFS && !kinet_wants_errors(sk, flow->family) ? 0 : err;
 }
 
 static int kinet_dgram_send(struct sock *sk, struct msghdr *msg, size_t len,
@@ -163,8 +163,6 @@ int kinet_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 
 	if (len > KINET_DGRAM_MAX)
 		return -EMSGSIZE;
-	if (msg->msg_flags & MSG_OOB)
-		return -EOPNOTSUPP;
 	if (kinet_cork_wanted(sk, msg))
 		return kinet_cork_sendmsg(sk, msg, len);
 	err = kinet_flow_begin(sk, msg, kinet_sk(sk)->wire->dgram, &flow);

@@ -15,12 +15,12 @@
 #include "kinet.h"
 #include "trace.h"
 
-bool kinet_wants_errors(const struct sock *sk)
+/* A socket for IPv6 has an option for either. */
+bool kinet_wants_errors(const struct sock *sk, u16 family)
 {
-	if (sk->sk_family == AF_INET6 &&
-	    ksock_compat_inet6_test(sk, RECVERR6, recverr))
-		return true;
-	return ksock_compat_inet_test(sk, RECVERR, recverr);
+	return family == AF_INET6 ?
+	       ksock_compat_inet6_test(sk, RECVERR6, recverr) :
+	       ksock_compat_inet_test(sk, RECVERR, recverr);
 }
 
 static void kinet_queue_error(struct sock *sk, struct sk_buff *skb, __be16 port,
@@ -41,12 +41,22 @@ static void kinet_queue_error(struct sock *sk, struct sk_buff *skb, __be16 port,
 		kfree_skb(skb);
 }
 
+/* Bytes before what the socket has sent, in its packet */
+static unsigned int kinet_before_payload(const struct sock *sk,
+					 const struct kinet_pkt *pkt)
+{
+	if (sk->sk_type == SOCK_DGRAM)
+		return pkt->offset + KINET_HEADER_LEN;
+	return ksock_compat_inet_test(sk, HDRINCL, hdrincl) ? 0 : pkt->offset;
+}
+
 /* The error queue has the ICMP packet, from the payload of ours in it. */
 static void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
 			     const struct kinet_pkt *pkt,
 			     const struct kinet_error *error)
 {
 	unsigned int to, inner = skb->data - skb_network_header(skb);
+	unsigned int before = kinet_before_payload(sk, pkt);
 	struct sk_buff *clone;
 
 	to = inner + (pkt->family == AF_INET ? offsetof(struct iphdr, daddr) :
@@ -54,40 +64,42 @@ static void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
 	clone = skb_clone(skb, GFP_ATOMIC);
 	if (!clone)
 		return;
-	if (!pskb_may_pull(clone, pkt->offset + KINET_HEADER_LEN) ||
-	    !skb_pull(clone, pkt->offset + KINET_HEADER_LEN)) {
+	if (!pskb_may_pull(clone, before)) {
 		kfree_skb(clone);
 		return;
 	}
+	__skb_pull(clone, before);
 	skb_reset_transport_header(clone);
 	skb_dst_drop(clone);
 	nf_reset_ct(clone);
-	kinet_queue_error(sk, clone, pkt->sport, to, error);
+	kinet_queue_error(sk, clone, sk->sk_type == SOCK_DGRAM ? pkt->sport : 0,
+			  to, error);
 }
 
-static void kinet_new_mtu(struct sock *sk, struct sk_buff *skb,
+/* Is the sender told? Not who lets routers cut his packets, or ignores them. */
+static bool kinet_new_mtu(struct sock *sk, struct sk_buff *skb,
 			  const struct kinet_pkt *pkt,
 			  const struct kinet_error *error)
 {
 	kinet_count(pkt->net, KINET_PMTU_IN);
-	if (pkt->family == AF_INET)
+	if (pkt->family == AF_INET) {
 		ipv4_sk_update_pmtu(skb, sk, error->info);
-	else
-		ip6_sk_update_pmtu(skb, sk, htonl(error->info));
-}
-
-static bool kinet_ignores_mtu(const struct sock *sk, u16 family)
-{
-	return family == AF_INET ?
-	       READ_ONCE(inet_sk(sk)->pmtudisc) == IP_PMTUDISC_DONT :
-	       inet6_sk(sk)->pmtudisc == IPV6_PMTUDISC_DONT;
+		return READ_ONCE(inet_sk(sk)->pmtudisc) != IP_PMTUDISC_DONT;
+	}
+	if (!ip6_sk_accept_pmtu(sk))
+		return false;
+	ip6_sk_update_pmtu(skb, sk, htonl(error->info));
+	return true;
 }
 
 /* RFC 1191: with fragments the path may be narrower than a datagram. */
 static bool kinet_error_is_fatal(const struct sock *sk, u16 family,
 				 const struct kinet_error *error)
 {
-	return error->too_big ? !kinet_ignores_mtu(sk, family) : error->fatal;
+	return error->too_big ?
+	       family == AF_INET ||
+	       ksock_compat_inet6_pmtudisc(sk) != IPV6_PMTUDISC_DONT :
+	       error->fatal;
 }
 
 /**
@@ -109,9 +121,9 @@ void kinet_sock_error(struct sock *sk, struct sk_buff *skb,
 	}
 	kinet_count(pkt->net, KINET_ERROR_IN);
 	trace_kinet_error(sk, error);
-	if (error->too_big)
-		kinet_new_mtu(sk, skb, pkt, error);
-	if (kinet_wants_errors(sk))
+	if (error->too_big && !kinet_new_mtu(sk, skb, pkt, error))
+		return;
+	if (kinet_wants_errors(sk, pkt->family))
 		kinet_keep_error(sk, skb, pkt, error);
 	else if (!kinet_error_is_fatal(sk, pkt->family, error) ||
 		 sk->sk_state != TCP_ESTABLISHED)
@@ -181,7 +193,7 @@ void kinet_local_error(struct sock *sk, const struct kinet_flow *flow, int err,
 	};
 	struct in6_addr to;
 
-	if (!kinet_wants_errors(sk))
+	if (!kinet_wants_errors(sk, flow->family))
 		return;
 	if (flow->family == AF_INET) {
 		ipv6_addr_set_v4mapped(flow->fl.u.ip4.daddr, &to);
@@ -209,7 +221,7 @@ void kinet_peer_error(const struct kinet_pkt *pkt,
 		return;
 	kinet_count(pkt->net, KINET_ERROR_IN);
 	trace_kinet_error(sk, error);
-	if (kinet_wants_errors(sk))
+	if (kinet_wants_errors(sk, pkt->family))
 		kinet_invent_error(sk, pkt->family, &pkt->saddr, pkt->sport,
 				   error);
 	else if (sk->sk_state != TCP_ESTABLISHED)

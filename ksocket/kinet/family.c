@@ -78,7 +78,9 @@ static void kinet_set_defaults(struct sock *sk)
 	inet->uc_ttl = -1;
 	inet->mc_ttl = 1;
 	ksock_compat_inet_set(sk, MC_LOOP, mc_loop);
-	ksock_compat_inet_set(sk, MC_ALL, mc_all);
+	/* The host's sockets for IPv6 hear of IPv4's groups only what they join. */
+	if (sk->sk_family == AF_INET)
+		ksock_compat_inet_set(sk, MC_ALL, mc_all);
 	sk->sk_txrehash = READ_ONCE(net->core.sysctl_txrehash);
 	sk->sk_destruct = inet_sock_destruct;
 }

@@ -112,6 +112,8 @@ static int kinet_flow4(struct sock *sk, struct msghdr *msg, __be32 daddr,
 	struct flowi4 *fl4 = &flow->fl.u.ip4;
 	int err;
 
+	if (msg->msg_flags & MSG_OOB)
+		return -EOPNOTSUPP;
 	flow->family = AF_INET;
 	flow->ttl = -1;
 	flow->tos = READ_ONCE(inet->tos);

@@ -70,6 +70,11 @@ static bool kinet_quoted6(struct sk_buff *skb, unsigned int offset,
 	return kinet_read_ports(skb, inner, quoted);
 }
 
+static bool kinet_is_datagram(const struct kinet_pkt *quoted)
+{
+	return quoted->protocol == READ_ONCE(kinet_net(quoted->net)->wire)->dgram;
+}
+
 /* The kernel's own functions want the quoted packet at the data pointer. */
 static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 		       const struct kinet_pkt *quoted,
@@ -83,17 +88,18 @@ static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 	}
 	if (pskb_may_pull(clone, offset + quoted->offset + KINET_HEADER_LEN)) {
 		__skb_pull(clone, offset);
-		kinet_dgram_error(clone, quoted, error);
+		kinet_raw_error(clone, quoted, error);
+		if (kinet_is_datagram(quoted))
+			kinet_dgram_error(clone, quoted, error);
 	}
 	consume_skb(clone);
 }
 
 static bool kinet_is_ours(const struct kinet_pkt *quoted)
 {
-	struct kinet_net *kn = kinet_net(quoted->net);
-
-	return quoted->protocol == READ_ONCE(kn->wire)->dgram &&
-	       kinet_table_find(kn->dgram, NULL, quoted);
+	return kinet_raw_hears(quoted) ||
+	       (kinet_is_datagram(quoted) &&
+		kinet_table_find(kinet_net(quoted->net)->dgram, NULL, quoted));
 }
 
 /**

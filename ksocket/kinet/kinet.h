@@ -273,6 +273,9 @@ extern struct proto kinet_raw_prot;
 extern struct proto kinet6_raw_prot;
 
 void kinet_raw_receive(struct sk_buff *skb, struct kinet_pkt *pkt);
+bool kinet_raw_hears(const struct kinet_pkt *pkt);
+void kinet_raw_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
+		     const struct kinet_error *error);
 
 /* --- error.c: what the network says went wrong --- */
 
@@ -287,7 +290,7 @@ void kinet_local_error(struct sock *sk, const struct kinet_flow *flow, int err,
 		       u32 info);
 void kinet_peer_error(const struct kinet_pkt *pkt,
 		      const struct kinet_error *error);
-bool kinet_wants_errors(const struct sock *sk);
+bool kinet_wants_errors(const struct sock *sk, u16 family);
 
 /* --- icmp.c: ICMP, as the hook finds it --- */
 

@@ -21,9 +21,22 @@ static int kinet_bind(struct socket *sock, struct sockaddr *addr, int len)
 	return kinet_is_dead(sock) ? -ENETDOWN : inet_bind(sock, addr, len);
 }
 
+/* A raw socket for IPv6 hears nothing of IPv4. */
+static bool kinet_is_mapped_raw(const struct socket *sock,
+				const struct sockaddr *addr, int len)
+{
+	return sock->type == SOCK_RAW && len >= SIN6_LEN_RFC2133 &&
+	       addr->sa_family == AF_INET6 &&
+	       ipv6_addr_v4mapped(&((struct sockaddr_in6 *)addr)->sin6_addr);
+}
+
 static int kinet6_bind(struct socket *sock, struct sockaddr *addr, int len)
 {
-	return kinet_is_dead(sock) ? -ENETDOWN : inet6_bind(sock, addr, len);
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	if (kinet_is_mapped_raw(sock, addr, len))
+		return -EADDRNOTAVAIL;
+	return inet6_bind(sock, addr, len);
 }
 
 static int kinet_connect(struct socket *sock, struct sockaddr *addr, int len,

@@ -7,6 +7,7 @@
  */
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
+#include <linux/netfilter.h>
 #include <net/inet_common.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
@@ -37,6 +38,7 @@ static int kinet_raw_init(struct sock *sk)
 	err = kinet_sock_init(sk);
 	if (err)
 		return err;
+	sk->sk_reuse = SK_CAN_REUSE;
 	if (sk->sk_protocol == IPPROTO_RAW)
 		ksock_compat_inet_set(sk, HDRINCL, hdrincl);
 	if (sk->sk_family == AF_INET6 && sk->sk_protocol == IPPROTO_ICMPV6)
@@ -182,6 +184,41 @@ void kinet_raw_receive(struct sk_buff *skb, struct kinet_pkt *pkt)
 			kinet_raw_give(sk, skb, pkt);
 }
 
+/**
+ * kinet_raw_hears() - would a raw socket hear of an error?
+ * @pkt: packet that was sent, as an answer to it would look
+ *
+ * Context: RCU read side.
+ * Return: whether there is one.
+ */
+bool kinet_raw_hears(const struct kinet_pkt *pkt)
+{
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, &kinet_net(pkt->net)->raw)
+		if (kinet_raw_wants(sk, pkt))
+			return true;
+	return false;
+}
+
+/**
+ * kinet_raw_error() - an error has arrived, for all raw sockets of its protocol
+ * @skb: ICMP packet, its data at our packet's network header in it
+ * @pkt: our packet as an answer to it would look
+ * @error: what is wrong
+ *
+ * Context: softirq, RCU read side.
+ */
+void kinet_raw_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
+		     const struct kinet_error *error)
+{
+	struct sock *sk;
+
+	sk_for_each_rcu(sk, &kinet_net(pkt->net)->raw)
+		if (kinet_raw_wants(sk, pkt))
+			kinet_sock_error(sk, skb, pkt, error);
+}
+
 static int kinet_raw_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			     int flags, int *addr_len)
 {
@@ -255,20 +292,28 @@ static int kinet_raw_own_header(struct sock *sk, struct sk_buff *skb,
 static int kinet_raw_xmit_own(struct sock *sk, struct sk_buff *skb,
 			      struct kinet_flow *flow)
 {
-	int err;
+	struct net *net = sock_net(sk);
+	int err = 0;
 
 	skb_reset_network_header(skb);
-	err = kinet_raw_own_header(sk, skb, flow);
+	skb_reset_transport_header(skb);
+	if (flow->family == AF_INET)
+		err = kinet_raw_own_header(sk, skb, flow);
 	if (err) {
 		kfree_skb(skb);
 		return err;
 	}
-	skb->protocol = htons(ETH_P_IP);
+	skb->protocol = flow->family == AF_INET ? htons(ETH_P_IP) :
+						  htons(ETH_P_IPV6);
 	skb->priority = READ_ONCE(sk->sk_priority);
 	skb->mark = flow->cookie.mark;
 	skb_dst_set(skb, dst_clone(flow->dst));
 	memset(skb->cb, 0, sizeof(skb->cb));
-	err = ip_local_out(sock_net(sk), sk, skb);
+	/* IPv6's header goes as it is, its length included. */
+	err = flow->family == AF_INET ?
+	      ip_local_out(net, sk, skb) :
+	      NF_HOOK(NFPROTO_IPV6, NF_INET_LOCAL_OUT, net, sk, skb, NULL,
+		      flow->dst->dev, dst_output);
 	return err > 0 ? net_xmit_errno(err) : err;
 }
 
@@ -290,19 +335,19 @@ static int kinet_raw_xmit(struct sock *sk, struct sk_buff *skb,
 static int kinet_raw_send(struct sock *sk, struct msghdr *msg, size_t len,
 			  struct kinet_flow *flow)
 {
-	bool own = flow->family == AF_INET &&
-		   ksock_compat_inet_test(sk, HDRINCL, hdrincl);
+	bool own = ksock_compat_inet_test(sk, HDRINCL, hdrincl);
 	unsigned int mtu = kinet_sk(sk)->wire->mtu(flow);
 	struct sk_buff *skb;
 	int err;
 
 	if ((own && len > mtu) ||
-	    (kinet_ip_must_not_fragment(sk, flow) &&
+	    (!own && kinet_ip_must_not_fragment(sk, flow) &&
 	     len + kinet_ip_header_len(flow) > mtu)) {
 		kinet_local_error(sk, flow, EMSGSIZE, mtu);
 		return -EMSGSIZE;
 	}
-	if (own && len < sizeof(struct iphdr))
+	if (own && len < (flow->family == AF_INET ? sizeof(struct iphdr) :
+						    sizeof(struct ipv6hdr)))
 		return -EINVAL;
 	if (msg->msg_flags & MSG_PROBE)
 		return 0;
@@ -312,7 +357,29 @@ static int kinet_raw_send(struct sock *sk, struct msghdr *msg, size_t len,
 		return err;
 	err = kinet_raw_xmit(sk, skb, flow, own);
 	kinet_count(sock_net(sk), err ? KINET_SEND_FAILED : KINET_RAW_OUT);
-	return err == -ENOBUFS && !kinet_wants_errors(sk) ? 0 : err;
+	return err == -ENOBUFS && !kinet_wants_errors(sk, flow->family) ? 0 : err;
+}
+
+/*
+ * RFC 3542, section 3: an address of IPv6 has the protocol in place of a port,
+ * or 0. IPv4's is not looked at.
+ */
+static int kinet_raw_port(struct kinet_flow *flow, u8 protocol)
+{
+	struct flowi6 *fl6 = &flow->fl.u.ip6;
+	unsigned int port = ntohs(fl6->fl6_dport);
+
+	if (flow->family == AF_INET) {
+		flow->fl.u.ip4.fl4_dport = 0;
+		return 0;
+	}
+	fl6->fl6_dport = 0;
+	if (!port || port == protocol || flow->connected)
+		return 0;
+	if (protocol != IPPROTO_RAW || port > 255)
+		return -EINVAL;
+	fl6->flowi6_proto = port;
+	return 0;
 }
 
 static int kinet_raw_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
@@ -330,6 +397,8 @@ static int kinet_raw_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	err = kinet_flow_begin(sk, msg, protocol, &flow);
 	if (!err && flow.family != sk->sk_family)
 		err = -EINVAL;
+	if (!err)
+		err = kinet_raw_port(&flow, protocol);
 	if (!err)
 		err = kinet_sk(sk)->wire->route(sk, &flow);
 	if (!err)
@@ -375,13 +444,15 @@ static int kinet_raw_set_filter(struct sock *sk, sockptr_t value,
 	return 0;
 }
 
-static int kinet_raw_set_filter6(struct sock *sk, sockptr_t value,
+static int kinet_raw_set_filter6(struct sock *sk, int name, sockptr_t value,
 				 unsigned int len)
 {
 	struct icmp6_filter filter = { 0 };
 
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMPV6)
 		return -EOPNOTSUPP;
+	if (name != ICMPV6_FILTER)
+		return -ENOPROTOOPT;
 	if (copy_from_sockptr(&filter, value, min_t(size_t, len, sizeof(filter))))
 		return -EFAULT;
 	lock_sock(sk);
@@ -390,20 +461,44 @@ static int kinet_raw_set_filter6(struct sock *sk, sockptr_t value,
 	return 0;
 }
 
-/* RFC 3542, section 3.1 */
-static int kinet_raw_set_checksum(struct sock *sk, sockptr_t value,
-				  unsigned int len)
+/* The options that a raw socket for IPv6 has of its own */
+static bool kinet_raw_has6(const struct sock *sk, int level, int name)
 {
-	int offset;
+	return sk->sk_family == AF_INET6 &&
+	       (level == SOL_RAW ||
+		(level == SOL_IPV6 &&
+		 (name == IPV6_CHECKSUM || name == IPV6_HDRINCL)));
+}
 
-	if (len < sizeof(offset))
+/* RFC 3542, section 3.1 */
+static int kinet_raw_set_checksum(struct sock *sk, int level, int offset)
+{
+	if (level == SOL_IPV6 && kinet_raw_protocol(sk) == IPPROTO_ICMPV6)
 		return -EINVAL;
-	if (copy_from_sockptr(&offset, value, sizeof(offset)))
-		return -EFAULT;
-	if (kinet_raw_protocol(sk) == IPPROTO_ICMPV6 || offset & 1)
+	if (offset > 0 && offset & 1)
 		return -EINVAL;
 	WRITE_ONCE(kinet_sk(sk)->checksum, max(offset, -1));
 	return 0;
+}
+
+static int kinet_raw_set6(struct sock *sk, int level, int name, sockptr_t value,
+			  unsigned int len)
+{
+	int number;
+
+	if (len < sizeof(number))
+		return -EINVAL;
+	if (copy_from_sockptr(&number, value, sizeof(number)))
+		return -EFAULT;
+	switch (name) {
+	case IPV6_CHECKSUM:
+		return kinet_raw_set_checksum(sk, level, number);
+	case IPV6_HDRINCL:
+		ksock_compat_inet_assign(sk, HDRINCL, hdrincl, number);
+		return 0;
+	default:
+		return -ENOPROTOOPT;
+	}
 }
 
 static int kinet_raw_setsockopt(struct sock *sk, int level, int name,
@@ -413,13 +508,13 @@ static int kinet_raw_setsockopt(struct sock *sk, int level, int name,
 
 	if (level == SOL_KINET && name == KINET_RAW_PROTOCOL)
 		return kinet_raw_set_protocol(sk, value, len);
-	if (level == SOL_RAW && name == ICMP_FILTER && !ipv6)
-		return kinet_raw_set_filter(sk, value, len);
-	if (level == SOL_ICMPV6 && name == ICMPV6_FILTER && ipv6)
-		return kinet_raw_set_filter6(sk, value, len);
-	if ((level == SOL_IPV6 || level == SOL_RAW) && name == IPV6_CHECKSUM &&
-	    ipv6)
-		return kinet_raw_set_checksum(sk, value, len);
+	if (kinet_raw_has6(sk, level, name))
+		return kinet_raw_set6(sk, level, name, value, len);
+	if (level == SOL_RAW)
+		return name == ICMP_FILTER ?
+		       kinet_raw_set_filter(sk, value, len) : -ENOPROTOOPT;
+	if (level == SOL_ICMPV6 && ipv6)
+		return kinet_raw_set_filter6(sk, name, value, len);
 	return kinet_setsockopt(sk, level, name, value, len);
 }
 
@@ -438,25 +533,62 @@ static int kinet_raw_get(char __user *value, int __user *len, const void *from,
 	return 0;
 }
 
+static int kinet_raw_get6(struct sock *sk, int name, char __user *value,
+			  int __user *len)
+{
+	int number;
+
+	switch (name) {
+	case IPV6_CHECKSUM:
+		number = READ_ONCE(kinet_sk(sk)->checksum);
+		break;
+	case IPV6_HDRINCL:
+		number = ksock_compat_inet_test(sk, HDRINCL, hdrincl);
+		break;
+	default:
+		return -ENOPROTOOPT;
+	}
+	return kinet_raw_get(value, len, &number, sizeof(number));
+}
+
+static int kinet_raw_get_filter(struct sock *sk, int name, char __user *value,
+				int __user *len)
+{
+	const struct kinet_sock *k = kinet_sk(sk);
+
+	if (name != ICMP_FILTER)
+		return -ENOPROTOOPT;
+	if (kinet_raw_protocol(sk) != IPPROTO_ICMP)
+		return -EOPNOTSUPP;
+	return kinet_raw_get(value, len, &k->icmp_filter, sizeof(k->icmp_filter));
+}
+
+static int kinet_raw_get_filter6(struct sock *sk, int name, char __user *value,
+				 int __user *len)
+{
+	const struct kinet_sock *k = kinet_sk(sk);
+
+	if (kinet_raw_protocol(sk) != IPPROTO_ICMPV6)
+		return -EOPNOTSUPP;
+	if (name != ICMPV6_FILTER)
+		return -ENOPROTOOPT;
+	return kinet_raw_get(value, len, &k->icmp6_filter,
+			     sizeof(k->icmp6_filter));
+}
+
 static int kinet_raw_getsockopt(struct sock *sk, int level, int name,
 				char __user *value, int __user *len)
 {
-	const struct kinet_sock *k = kinet_sk(sk);
-	bool ipv6 = sk->sk_family == AF_INET6;
-	int protocol = k->raw_protocol;
+	int protocol = kinet_raw_protocol(sk);
 
 	if (level == SOL_KINET && name == KINET_RAW_PROTOCOL)
 		return kinet_raw_get(value, len, &protocol, sizeof(protocol));
-	if (level == SOL_RAW && name == ICMP_FILTER && !ipv6)
-		return kinet_raw_get(value, len, &k->icmp_filter,
-				     sizeof(k->icmp_filter));
-	if (level == SOL_ICMPV6 && name == ICMPV6_FILTER && ipv6)
-		return kinet_raw_get(value, len, &k->icmp6_filter,
-				     sizeof(k->icmp6_filter));
-	if ((level == SOL_IPV6 || level == SOL_RAW) && name == IPV6_CHECKSUM &&
-	    ipv6)
-		return kinet_raw_get(value, len, &k->checksum,
-				     sizeof(k->checksum));
+	if (kinet_raw_has6(sk, level, name))
+		return kinet_raw_get6(sk, name, value, len);
+	if (level == SOL_RAW)
+		return kinet_raw_get_filter(sk, name, value, len);
+	if (level == SOL_ICMPV6 && sk->sk_family == AF_INET6)
+		return kinet_raw_get_filter6(sk, name, value, len);
 	return kinet_getsockopt(sk, level, name, value, len);
 }
 

@@ -124,29 +124,19 @@ static int kinet_set_udp(struct sock *sk, int name, sockptr_t value,
 {
 	int on;
 
-	if (name != UDP_CORK || sk->sk_type != SOCK_DGRAM)
-		return -ENOPROTOOPT;
 	if (len < sizeof(on))
 		return -EINVAL;
+	if (name != UDP_CORK)
+		return -ENOPROTOOPT;
 	if (copy_from_sockptr(&on, value, sizeof(on)))
 		return -EFAULT;
 	return kinet_cork_set(sk, on);
 }
 
-/* Our packets carry no options of IPv4. */
-static int kinet_set_ip(struct sock *sk, int name, sockptr_t value,
-			unsigned int len)
-{
-	/* Router alerts are the host's: it would keep the sock for ever. */
-	if (name == IP_OPTIONS || name == IP_RETOPTS || name == IP_ROUTER_ALERT)
-		return -ENOPROTOOPT;
-	return ip_setsockopt(sk, SOL_IP, name, value, len);
-}
-
 /**
  * kinet_setsockopt() - setsockopt(2), but for SOL_SOCKET
  * @sk: sock
- * @level: SOL_IP, SOL_IPV6, SOL_UDP
+ * @level: SOL_IP, SOL_IPV6, SOL_UDP; what others say is the kernel's to answer
  * @name: option
  * @value: its value
  * @len: bytes of that
@@ -156,18 +146,18 @@ static int kinet_set_ip(struct sock *sk, int name, sockptr_t value,
 int kinet_setsockopt(struct sock *sk, int level, int name, sockptr_t value,
 		     unsigned int len)
 {
-	switch (level) {
-	case SOL_UDP:
+	if (level == SOL_UDP && sk->sk_type == SOCK_DGRAM)
 		return kinet_set_udp(sk, name, value, len);
-	case SOL_IP:
-		return kinet_set_ip(sk, name, value, len);
-	case SOL_IPV6:
-		if (sk->sk_family == AF_INET6)
-			return ipv6_setsockopt(sk, level, name, value, len);
+	/*
+	 * Our packets carry no options of IPv4; and who wants those that do
+	 * would be taken for one of the host's raw sockets, and kept for ever.
+	 */
+	if (level == SOL_IP && (name == IP_OPTIONS || name == IP_RETOPTS ||
+				name == IP_ROUTER_ALERT))
 		return -ENOPROTOOPT;
-	default:
-		return -ENOPROTOOPT;
-	}
+	if (sk->sk_family == AF_INET)
+		return ip_setsockopt(sk, level, name, value, len);
+	return ipv6_setsockopt(sk, level, name, value, len);
 }
 
 static int kinet_get_udp(struct sock *sk, int name, char __user *value,
@@ -175,7 +165,7 @@ static int kinet_get_udp(struct sock *sk, int name, char __user *value,
 {
 	int room, on = kinet_sk(sk)->corked;
 
-	if (name != UDP_CORK || sk->sk_type != SOCK_DGRAM)
+	if (name != UDP_CORK)
 		return -ENOPROTOOPT;
 	if (get_user(room, len))
 		return -EFAULT;
@@ -200,18 +190,11 @@ static int kinet_get_udp(struct sock *sk, int name, char __user *value,
 int kinet_getsockopt(struct sock *sk, int level, int name, char __user *value,
 		     int __user *len)
 {
-	switch (level) {
-	case SOL_UDP:
+	if (level == SOL_UDP && sk->sk_type == SOCK_DGRAM)
 		return kinet_get_udp(sk, name, value, len);
-	case SOL_IP:
+	if (sk->sk_family == AF_INET)
 		return ip_getsockopt(sk, level, name, value, len);
-	case SOL_IPV6:
-		if (sk->sk_family == AF_INET6)
-			return ipv6_getsockopt(sk, level, name, value, len);
-		return -ENOPROTOOPT;
-	default:
-		return -ENOPROTOOPT;
-	}
+	return ipv6_getsockopt(sk, level, name, value, len);
 }
 
 static int kinet_first_len(struct sock *sk)
