@@ -78,15 +78,34 @@ static struct sk_buff *kinet_cork_join(struct sk_buff_head *pending)
 	return head;
 }
 
+/* IP would make of each piece a fragment, however short, and leave them at that. */
+static struct sk_buff *kinet_cork_copy(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *copy;
+
+	copy = skb_copy_expand(skb, skb_headroom(skb), 0,
+			       sk->sk_allocation | __GFP_NOWARN);
+	if (!copy)
+		return skb;
+	skb_set_owner_w(copy, sk);
+	consume_skb(skb);
+	return copy;
+}
+
 static int kinet_cork_push(struct sock *sk)
 {
 	struct kinet_sock *k = kinet_sk(sk);
+	struct sk_buff *skb;
+	size_t whole;
 	int err;
 
 	if (skb_queue_empty(&k->pending))
 		return 0;
-	err = kinet_dgram_push(sk, kinet_cork_join(&k->pending),
-			       k->pending_flow);
+	skb = kinet_cork_join(&k->pending);
+	whole = skb->len + KINET_HEADER_LEN + kinet_ip_header_len(k->pending_flow);
+	if (skb_has_frag_list(skb) && whole > k->wire->mtu(k->pending_flow))
+		skb = kinet_cork_copy(sk, skb);
+	err = kinet_dgram_push(sk, skb, k->pending_flow);
 	kinet_cork_flush(sk);
 	return err;
 }

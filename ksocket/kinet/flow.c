@@ -117,6 +117,7 @@ static int kinet_flow4(struct sock *sk, struct msghdr *msg, __be32 daddr,
 	flow->family = AF_INET;
 	flow->ttl = -1;
 	flow->tos = READ_ONCE(inet->tos);
+	flow->by_link = !ip_sk_use_pmtu(sk);
 	fl4->flowi4_oif = READ_ONCE(sk->sk_bound_dev_if);
 	fl4->fl4_dport = dport;
 	fl4->fl4_sport = inet->inet_sport;
@@ -217,6 +218,8 @@ static int kinet_flow6(struct sock *sk, struct msghdr *msg,
 	flow->ttl = -1;
 	flow->tos = READ_ONCE(np->tclass);
 	flow->dontfrag = ksock_compat_inet6_test(sk, DONTFRAG, dontfrag);
+	flow->by_link = ksock_compat_inet6_pmtudisc(sk) >= IPV6_PMTUDISC_PROBE;
+	flow->limit = READ_ONCE(np->frag_size);
 	if (!fl6->flowi6_oif)
 		fl6->flowi6_oif = READ_ONCE(sk->sk_bound_dev_if);
 	if (!fl6->flowi6_oif)

@@ -17,7 +17,10 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_ip_route);
 
 unsigned int kinet_ip_mtu(const struct kinet_flow *flow)
 {
-	return dst_mtu(flow->dst);
+	unsigned int mtu = flow->by_link ? READ_ONCE(flow->dst->dev->mtu) :
+					   dst_mtu(flow->dst);
+
+	return flow->limit ? min(flow->limit, mtu) : mtu;
 }
 
 int kinet_ip_xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
@@ -53,14 +56,7 @@ unsigned int kinet_ip_headroom(const struct kinet_flow *flow)
 bool kinet_ip_must_not_fragment(const struct sock *sk,
 				const struct kinet_flow *flow)
 {
-	u8 pmtudisc;
-
-	if (flow->family == AF_INET) {
-		pmtudisc = READ_ONCE(inet_sk(sk)->pmtudisc);
-		return pmtudisc == IP_PMTUDISC_DO ||
-		       pmtudisc == IP_PMTUDISC_PROBE;
-	}
-	pmtudisc = inet6_sk(sk)->pmtudisc;
-	return flow->dontfrag || pmtudisc == IPV6_PMTUDISC_DO ||
-	       pmtudisc == IPV6_PMTUDISC_PROBE;
+	if (flow->family == AF_INET)
+		return !ip_sk_ignore_df(sk);
+	return flow->dontfrag || !ip6_sk_ignore_df(sk);
 }

@@ -86,6 +86,8 @@ static void kinet_ip4_build(struct sock *sk, struct sk_buff *skb,
 	iph->protocol = fl4->flowi4_proto;
 	iph->saddr = fl4->saddr;
 	iph->daddr = fl4->daddr;
+	/* What may be cut into fragments after all needs a number of its own. */
+	skb->ignore_df = ip_sk_ignore_df(sk);
 	ip_select_ident(sock_net(sk), skb, sk);
 }
 

@@ -56,6 +56,14 @@ static u8 kinet_ip6_extend(struct sk_buff *skb,
 	return kinet_ip6_push(skb, opt->hopopt, IPPROTO_HOPOPTS, next);
 }
 
+/* IPV6_AUTOFLOWLABEL, or the namespace's default */
+static bool kinet_ip6_autolabel(struct sock *sk)
+{
+	if (ksock_compat_inet6_test(sk, AUTOFLOWLABEL_SET, autoflowlabel_set))
+		return ksock_compat_inet6_test(sk, AUTOFLOWLABEL, autoflowlabel);
+	return ip6_default_np_autolabel(sock_net(sk));
+}
+
 static void kinet_ip6_build(struct sock *sk, struct sk_buff *skb,
 			    struct kinet_flow *flow)
 {
@@ -68,8 +76,8 @@ static void kinet_ip6_build(struct sock *sk, struct sk_buff *skb,
 	skb_push(skb, sizeof(*iph));
 	skb_reset_network_header(skb);
 	label = ip6_make_flowlabel(sock_net(sk), skb,
-				   fl6->flowlabel & IPV6_FLOWLABEL_MASK, true,
-				   fl6);
+				   fl6->flowlabel & IPV6_FLOWLABEL_MASK,
+				   kinet_ip6_autolabel(sk), fl6);
 	iph = ipv6_hdr(skb);
 	ip6_flow_hdr(iph, flow->tos, label);
 	iph->nexthdr = next;

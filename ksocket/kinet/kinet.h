@@ -64,6 +64,8 @@ extern const struct kinet_wire kinet_isolated;
  * @tos: type of service, or traffic class
  * @connected: all of it is the socket's own, so that its route can be kept
  * @dontfrag: IPv6: no fragments
+ * @by_link: the link's MTU counts, whatever the path's is
+ * @limit: IPv6: and no packet may be longer than this, unless it is 0
  */
 struct kinet_flow {
 	struct flowi		fl;
@@ -77,6 +79,8 @@ struct kinet_flow {
 	u8			tos;
 	bool			connected;
 	bool			dontfrag;
+	bool			by_link;
+	unsigned int		limit;
 };
 
 int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
