@@ -6,6 +6,7 @@
 #include <linux/string.h>
 #include <linux/swap.h>
 #include <linux/sysctl.h>
+#include <net/ip.h>
 
 #include "kinet.h"
 
@@ -52,7 +53,8 @@ static int kinet_drain_handler(ksock_compat_ctl_table *ctl, int write,
 static int kinet_ports_handler(ksock_compat_ctl_table *ctl, int write,
 			       void *buffer, size_t *len, loff_t *pos)
 {
-	struct kinet_net *kn = kinet_net((struct net *)ctl->data);
+	struct net *net = ctl->data;
+	struct kinet_net *kn = kinet_net(net);
 	int ports[2] = { READ_ONCE(kn->ports[0]), READ_ONCE(kn->ports[1]) };
 	struct ctl_table table = {
 		.data	= ports,
@@ -65,7 +67,9 @@ static int kinet_ports_handler(ksock_compat_ctl_table *ctl, int write,
 	err = proc_dointvec_minmax(&table, write, buffer, len, pos);
 	if (err || !write)
 		return err;
-	if (ports[0] > ports[1])
+	/* Who doesn't choose a port isn't asked for the right to a low one. */
+	if (ports[0] > ports[1] ||
+	    inet_port_requires_bind_service(net, ports[0]))
 		return -EINVAL;
 	mutex_lock(&kn->lock);
 	WRITE_ONCE(kn->ports[0], ports[0]);
