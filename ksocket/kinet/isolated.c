@@ -7,6 +7,7 @@
  */
 #include <linux/errqueue.h>
 #include <linux/icmp.h>
+#include <linux/icmpv6.h>
 #include <net/icmp.h>
 #include <net/inet_common.h>
 #include <net/ip.h>
@@ -176,11 +177,18 @@ static int kinet_isolated_rcv6(struct sk_buff *skb)
 
 	__skb_push(skb, len);
 	skb_postpush_rcsum(skb, skb->data, len);
-	if (!kinet_pkt_read6(&pkt, skb, dev_net(skb->dev)) ||
-	    !kinet_is_isolated(pkt.net))
-		kinet_drop(skb, &pkt, KINET_DROP_MODE);
-	else
+	if (!kinet_pkt_read6(&pkt, skb, dev_net(skb->dev))) {
+		kinet_drop(skb, &pkt, KINET_DROP_BAD_HEADER);
+		return 0;
+	}
+	if (kinet_is_isolated(pkt.net)) {
 		kinet_isolated_receive(skb, &pkt);
+		return 0;
+	}
+	/* As IPv6 answers what it doesn't know (RFC 8200, section 4) */
+	icmpv6_send(skb, ICMPV6_PARAMPROB, ICMPV6_UNK_NEXTHDR,
+		    IP6CB(skb)->nhoff);
+	kinet_drop(skb, &pkt, KINET_DROP_MODE);
 	return 0;
 }
 
