@@ -1,211 +1,458 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kinet beside the host's own sockets, and behind filters, NAT and conntrack."""
+"""kinet beside the host's own sockets, and with what is on the way: filters, NAT,
+routers, and a peer who could tell the difference."""
 
-import contextlib
 import errno
+import itertools
 import select
 import socket
 import struct
 import subprocess
 
 import pytest
+import topology
 
 import kinet
 from blocked import until
-from kinet import INET, address, talk
+from kinet import INET, INET6, address, talk
 from peers import inet_family
+from test_kinet_options import EITHER, maker, nothing
+from wire import Capture, chain, rules, sums_in_software, tracked
 
-ETH_P_ALL = 3
-NFT = "/usr/sbin/nft"
+IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
+IP_MTU, IPV6_MTU, IP_RECVERR, IPV6_RECVERR = 14, 24, 11, 25
+IPV6_AUTOFLOWLABEL, SO_NO_CHECK = 70, 11
+DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)
+KINDS = ("ours", "stock")
 
 
-def refusal(sock) -> int:
-    """The error that a connected socket hears of."""
-    until(lambda: select.select([sock], [], [], 0)[0], "the refusal")
+@pytest.fixture
+def narrow():
+    """Client, router and server; what is behind the router takes 1300 bytes."""
+    with topology.routed() as net:
+        for end, device in ((net.router, "east"), (net.server, "eth")):
+            topology.ip([f"link set {device} mtu 1300"], end.name)
+        yield net
+
+
+def failure(call, *args) -> int:
+    """The errno that a call fails with, 0 when it doesn't"""
+    try:
+        call(*args)
+    except OSError as error:
+        return error.errno
+    return 0
+
+
+def hears_of_error(sock) -> int:
+    """The error that a connected socket is told of"""
+    until(lambda: select.select([sock], [], [], 0)[0], "the error")
     return sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
 
-@contextlib.contextmanager
-def rules(end, text):
-    """nftables' rules in a namespace, for a while"""
-    text = text.replace("}", "}\n")       # which is what ends a chain
-    done = end.run([NFT, "-f", "-"], input=text, check=False)
-    assert not done.returncode, done.stderr
-    try:
-        yield
-    finally:
-        end.run([NFT, "flush", "ruleset"])
+# --- a peer can't tell
+
+def seen(packets) -> list:
+    """What one sender always has the same: not the numbers that are drawn by lot"""
+    return [(one.good, one.tos, one.length, one.flags, one.offset, one.ttl, one.protocol,
+             bool(one.label)) for one in packets]
+
+
+def steps(datagrams) -> list:
+    """How identifications go on: 0 for none at all"""
+    idents = [one.packets[0].ident for one in datagrams]
+    if not any(idents):
+        return [0]
+    return [(b - a) % 65536 == 1 for a, b in itertools.pairwise(idents)]
+
+
+def impression(net, family, kind, connected, size, options, pieces=1) -> tuple:
+    """All that a peer can see of three messages, or the errno of the first"""
+    with kinet.Sockets() as made, Capture(net.server) as capture:
+        peer = made.stock(net.server, family)
+        sock = maker(made, kind)(net.client, family)
+        for option in options:
+            sock.setsockopt(*option)
+        if connected:
+            sock.connect(peer.getsockname())
+        to = None if connected else peer.getsockname()
+        flags = [socket.MSG_MORE] * (pieces - 1) + [0]
+        for _ in range(3):
+            for flag in flags:
+                bad = failure(sock.sendmsg, [b"k" * size], [], flag, to)
+                if bad:
+                    return bad, None
+        told = capture.datagrams(3)
+        assert all(peer.recv(65536) == b"k" * size * pieces for _ in range(3))
+        ends = {(one.sport, one.dport) for one in told}
+        assert ends == {(sock.getsockname()[1], peer.getsockname()[1])}
+        labels = {packet.label for one in told for packet in one.packets}
+        shape = [(one.good, one.length, bool(one.check), seen(one.packets)) for one in told]
+        # Who draws by lot gets a step of one by chance, too.
+        step = steps(told) if connected else steps(told) == [0]
+        return shape, len(labels), step
+
+
+@pytest.fixture(scope="module")
+def plain(pair):
+    """The pair with checksums in the packets"""
+    for end in (pair.client, pair.server):
+        sums_in_software(end)
+    return pair
 
 
 @inet_family
-def test_the_hosts_ports_are_left_alone(pair, made, family):
-    """UDP on other ports, and TCP on the same one"""
-    sock = made.ours(pair.server, family)
-    port = sock.getsockname()[1]
-    talk(made.stock(pair.client, family), made.stock(pair.server, family))
-    with pair.server, socket.create_server(address(pair.server, family, port),
-                                           family=family) as server:
-        with pair.client:
-            client = socket.create_connection(address(pair.server, family, port), 10)
-        peer = server.accept()[0]
-        client.sendall(b"tcp")
-        assert peer.recv(16) == b"tcp"
-        client.close()
-        peer.close()
-    talk(made.stock(pair.client, family), sock)
+@pytest.mark.parametrize("connected", [False, True], ids=["unconnected", "connected"])
+def test_same_headers(plain, family, connected):
+    """Every field, by length and by IP_MTU_DISCOVER"""
+    level, name = (socket.IPPROTO_IP, IP_MTU_DISCOVER) if family == INET else (
+        socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER)
+    for discover, size in itertools.product((DONT, WANT, DO, PROBE, INTERFACE, OMIT),
+                                            (0, 1, 1452, 1472, 1473, 4001)):
+        ours, theirs = (impression(plain, family, kind, connected, size,
+                                   [(level, name, discover)]) for kind in KINDS)
+        assert ours == theirs, f"IP_MTU_DISCOVER {discover}, {size} bytes"
 
 
 @inet_family
-def test_a_port_of_another_address(pair, made, family):
-    """What comes to an address that we haven't claimed is the host's to answer."""
+def test_same_headers_with_options(plain, family):
+    """TTL, TOS, no checksum, no flow label"""
+    ip, six = socket.IPPROTO_IP, socket.IPPROTO_IPV6
+    cases = [[(ip, socket.IP_TTL, 3)], [(ip, socket.IP_TOS, 0xb8)], [(ip, socket.IP_TOS, 3)]]
+    if family == INET6:
+        cases = [[(six, socket.IPV6_UNICAST_HOPS, 3)], [(six, socket.IPV6_TCLASS, 0xb9)],
+                 [(six, IPV6_AUTOFLOWLABEL, 0)], [(six, IPV6_AUTOFLOWLABEL, 1)]]
+    for options in [[(socket.SOL_SOCKET, SO_NO_CHECK, 1)], *cases]:
+        ours, theirs = (impression(plain, family, kind, False, 9, options) for kind in KINDS)
+        assert ours == theirs, options
+
+
+def test_same_headers_with_limit(plain):
+    """IPV6_MTU; IPV6_DONTFRAG"""
+    six = socket.IPPROTO_IPV6
+    for option, size in itertools.product(((six, IPV6_MTU, 1300), (six, socket.IPV6_DONTFRAG, 1)),
+                                          (1200, 1252, 1253, 1400, 3000)):
+        ours, theirs = (impression(plain, INET6, kind, True, size, [option]) for kind in KINDS)
+        assert ours == theirs, (option, size)
+
+
+@inet_family
+def test_same_headers_of_pieces(plain, family):
+    """MSG_MORE, below and above what a packet takes"""
+    for size in (100, 1000):
+        ours, theirs = (impression(plain, family, kind, True, size, [], 3) for kind in KINDS)
+        assert ours == theirs, size
+
+
+# --- ports
+
+def places(end):
+    """Where sockets may be bound: family, address, device, options"""
+    six = (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+    yield from ((INET, "0.0.0.0", device, ()) for device in ("", "eth", "lo"))
+    yield from ((INET, where, "", ()) for where in (end.v4, "127.0.0.1"))
+    yield from ((INET6, "::", device, ()) for device in ("", "lo"))
+    mapped = "::ffff:" + end.v4, "::ffff:127.0.0.1"
+    yield from ((INET6, where, "", ()) for where in (end.v6, "::1", *mapped))
+    yield INET6, "::", "", (six,)
+    yield INET, "0.0.0.0", "", ((socket.SOL_SOCKET, socket.SO_REUSEADDR, 1),)
+    yield INET, "0.0.0.0", "", ((socket.SOL_SOCKET, socket.SO_REUSEPORT, 1),)
+
+
+def bound(made, kind, end, place, port):
+    """A socket at a place, and the errno of its bind"""
+    family, where, device, options = place
+    sock = maker(made, kind)(end, family, bind=False)
+    for option in options:
+        sock.setsockopt(*option)
+    if device:
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device.encode())
+    return failure(sock.bind, (where, port))
+
+
+def conflicts(end, kinds) -> dict:
+    """Which pairs of places can't have the same port"""
+    found = {}
+    for first, second in itertools.product(places(end), repeat=2):
+        with kinet.Sockets() as made:
+            assert not bound(made, kinds[0], end, first, 5700)
+            found[first, second] = bound(made, kinds[1], end, second, 5700)
+    return found
+
+
+def test_conflicts_are_the_same(pair):
+    """Wherever two are bound, and whoever came first: as among the host's own sockets.
+
+    But none of one stack shares a port with one of the other, by whatever option.
+    """
+    stock = conflicts(pair.server, ("stock", "stock"))
+    assert set(stock.values()) == {0, errno.EADDRINUSE}
+    assert conflicts(pair.server, ("ours", "ours")) == stock
+    shares = {key: errno.EADDRINUSE if all(place[3] and place[0] == INET for place in key)
+              else value for key, value in stock.items()}
+    for kinds in (("ours", "stock"), ("stock", "ours")):
+        assert conflicts(pair.server, kinds) == shares
+
+
+@inet_family
+def test_others_are_undisturbed(pair, made, family):
+    """The host's UDP and TCP on other ports, and TCP on the same one"""
     ours = made.ours(pair.server, family)
     port = ours.getsockname()[1]
-    loopback = "127.0.0.1" if family == INET else "::1"
-    theirs = made.stock(pair.server, family, bind=False)
-    theirs.bind((loopback, port))
-    asker = made.stock(pair.server, family, bind=False)
-    asker.sendto(b"to the host", (loopback, port))
-    assert theirs.recv(16) == b"to the host"
-    made.stock(pair.client, family).sendto(b"to us", address(pair.server, family, port))
-    assert ours.recv(16) == b"to us"
+    with pair.server:
+        listener = made.enter_context(socket.create_server(address(pair.server, family, port),
+                                                           family=family))
+    client = made.stock(pair.client, family, socket.SOCK_STREAM)
+    client.connect(listener.getsockname())
+    served = made.enter_context(listener.accept()[0])
+    for _ in range(10):
+        client.send(b"stream")
+        assert served.recv(16) == b"stream"
+        talk(made.stock(pair.client, family), made.stock(pair.server, family))
+        talk(made.stock(pair.client, family), ours)
 
 
 @inet_family
-def test_claimed_and_nobody_takes_it(pair, made, family):
-    """A claimed port is answered by port unreachable, also when it is connected elsewhere."""
-    ours = made.ours(pair.server, family)
-    ours.connect(address(pair.client, family, 9))
+def test_one_port_two_stacks(pair, made, family):
+    """At different addresses each gets what is for it, and neither answers for the other."""
+    loop = "127.0.0.1" if family == INET else "::1"
+    for first, second in (KINDS, KINDS[::-1]):
+        wire = maker(made, first)(pair.server, family)
+        port = wire.getsockname()[1]
+        inner = maker(made, second)(pair.server, family, bind=False)
+        inner.bind((loop, port))
+        talk(made.stock(pair.client, family), wire)
+        near = made.stock(pair.server, family, bind=False)
+        near.bind((loop, 0))
+        talk(near, inner)
+        assert nothing(wire) and nothing(inner)
+        inner.close()
+        near.connect((loop, port))
+        near.send(b"x")
+        assert hears_of_error(near) == errno.ECONNREFUSED
+        talk(made.stock(pair.client, family), wire)
+
+
+@EITHER
+@inet_family
+def test_claimed_and_nobody_takes_it(pair, made, kind, family):
+    """A port whose socket is connected elsewhere is answered by port unreachable."""
+    sock = maker(made, kind)(pair.server, family)
+    sock.connect(address(pair.client, family, 9))
     asker = made.stock(pair.client, family)
-    asker.connect(ours.getsockname())
+    asker.connect(sock.getsockname())
     before = kinet.snmp(pair.server)["DgramRefused"]
     asker.send(b"x")
-    assert refusal(asker) == errno.ECONNREFUSED
-    assert kinet.snmp(pair.server)["DgramRefused"] == before + 1
+    assert hears_of_error(asker) == errno.ECONNREFUSED
+    assert kinet.snmp(pair.server)["DgramRefused"] == before + (kind == "ours")
+
+
+# --- filters, connection tracking, NAT
+
+@EITHER
+@inet_family
+def test_filters(pair, made, kind, family):
+    """Dropped on the way in, refused on the way in, dropped on the way out"""
+    receiver, sender = maker(made, kind)(pair.server, family), made.stock(pair.client, family)
+    port = receiver.getsockname()[1]
+    sender.connect(receiver.getsockname())
+    with rules(pair.server, chain("input", f"udp dport {port} counter drop")):
+        sender.send(b"dropped")
+        until(lambda: "packets 1 " in pair.server.run(["nft", "list", "ruleset"]).stdout,
+              "the drop")
+        assert nothing(receiver)
+    with rules(pair.server, chain("input", f"udp dport {port} reject")):
+        sender.send(b"refused")
+        assert hears_of_error(sender) == errno.ECONNREFUSED
+        assert nothing(receiver)
+    with rules(pair.server, chain("output", f"udp sport {port} drop")):
+        assert failure(receiver.sendto, b"x", sender.getsockname()) == errno.EPERM
+    talk(sender, receiver)
+
+
+@EITHER
+@inet_family
+def test_refused_on_the_way(routed, made, kind, family):
+    """What a router says is told to a connected socket."""
+    sock, peer = maker(made, kind)(routed.client, family), made.stock(routed.server, family)
+    sock.connect(peer.getsockname())
+    cases = [("admin-prohibited", errno.EHOSTUNREACH if family == INET else errno.EACCES),
+             ("port-unreachable", errno.ECONNREFUSED)]
+    for reason, wanted in cases:
+        with rules(routed.router, chain("forward", f"meta l4proto udp reject with icmpx {reason}")):
+            sock.send(b"x")
+            assert hears_of_error(sock) == wanted
+    sock.send(b"through")
+    assert peer.recv(16) == b"through"
+
+
+@EITHER
+@inet_family
+def test_tracked(pair, made, kind, family):
+    """A connection is confirmed by the first packet that is received, and answered."""
+    receiver, sender = maker(made, kind)(pair.server, family), made.stock(pair.client, family)
+    port = receiver.getsockname()[1]
+
+    def entry():
+        line, = [line for line in tracked(pair.server, family) if f"dport={port} " in line]
+        return line
+    with rules(pair.server, chain("input", "ct state new counter",
+                                  "ct state established counter")):
+        sender.sendto(b"new", receiver.getsockname())
+        assert receiver.recv(16) == b"new"
+        assert "[UNREPLIED]" in entry()
+        talk(sender, receiver)
+        assert "[UNREPLIED]" not in entry()
+        talk(sender, receiver)
+        talk(sender, receiver)
+        new, established = [line.split()[5] for line in pair.server.run(
+            ["nft", "list", "ruleset"]).stdout.splitlines() if "packets" in line]
+        assert (new, established) == ("2", "2")
+        told = pair.server.run(["conntrack", "-S"]).stdout
+        assert not [word for word in told.split() if word.startswith(("insert_failed=", "drop=",
+                                                                      "invalid="))
+                    and not word.endswith("=0")]
 
 
 @inet_family
-def test_filtered(pair, made, family):
-    """A filter drops before kinet sees anything, and rejects what kinet sends."""
-    sock, peer = made.ours(pair.server, family), made.stock(pair.client, family)
-    port = sock.getsockname()[1]
-    before = kinet.snmp(pair.server)["DgramIn"]
-    with rules(pair.server, "table inet t { chain c { type filter hook input priority 0; "
-                            f"udp dport {port} drop; }} }}"):
-        peer.sendto(b"dropped", sock.getsockname())
-    peer.sendto(b"passed", sock.getsockname())
-    assert sock.recv(16) == b"passed"
-    assert kinet.snmp(pair.server)["DgramIn"] == before + 1
-    with rules(pair.server, "table inet t { chain c { type filter hook output priority 0; "
-                            f"udp sport {port} drop; }} }}"):
-        with pytest.raises(OSError) as caught:
-            sock.sendto(b"x", peer.getsockname())
-        assert caught.value.errno == errno.EPERM
-    talk(sock, peer)
-
-
-def tracked(end) -> str:
-    """conntrack's entries of a namespace."""
-    return end.run(["conntrack", "-L", "-p", "udp"]).stdout
-
-
-def test_tracked(pair, made):
-    """Connections that kinet takes are confirmed, and seen as answered."""
-    sock, peer = made.ours(pair.server), made.stock(pair.client)
-    with rules(pair.server, "table inet t { chain c { type filter hook input priority 0; "
-                            "ct state new accept; } }"):
-        talk(peer, sock)
-        row, = [line for line in tracked(pair.server).splitlines()
-                if f"sport={peer.getsockname()[1]} " in line]
-        assert "[UNREPLIED]" not in row and f"dport={sock.getsockname()[1]} " in row
-
-
-def test_behind_nat(routed, made):
-    """The router gives the client its own address; and one port for another."""
-    server = made.stock(routed.server)
-    port = server.getsockname()[1]
-    client = made.ours(routed.client)
-    with rules(routed.router, "table ip n { chain post { type nat hook postrouting priority 100; "
-                              "oifname \"east\" masquerade; } chain pre { type nat hook prerouting "
-                              f"priority -100; udp dport 1053 dnat to {routed.server.v4}:{port}; "
-                              "} }"):
-        client.sendto(b"ask", (routed.server.v4, 1053))
-        data, sender = server.recvfrom(16)
-        assert data == b"ask" and sender[0] != routed.client.v4
-        server.sendto(b"answer", sender)
-        assert client.recvfrom(16) == (b"answer", (routed.server.v4, 1053))
+@pytest.mark.parametrize("client", KINDS)
+@pytest.mark.parametrize("server", KINDS)
+def test_masquerade(routed, made, family, client, server):
+    """The router has the client's messages come from itself."""
+    here = maker(made, client)(routed.client, family)
+    there = maker(made, server)(routed.server, family)
+    hides = chain("postrouting", 'oifname "east" masquerade', kind="nat")
+    with rules(routed.router, hides):
+        here.connect(there.getsockname())
+        for size in (1, 5000):
+            here.send(bytes(size))
+            data, sender = there.recvfrom(65536)
+            assert data == bytes(size)
+            assert sender[0] == ("10.2.0.1" if family == INET else "fd00:2::1")
+            there.sendto(b"back", sender)
+            assert here.recv(16) == b"back"
+        there.close()
+        here.send(b"x")
+        assert hears_of_error(here) == errno.ECONNREFUSED
 
 
 @inet_family
-@pytest.mark.parametrize("kind", ["ours", "stock"])
-def test_path_mtu(routed, made, kind, family):
-    """A narrow router tells; what doesn't fit is then refused, or sent in fragments."""
-    level, discover, mtu = (socket.IPPROTO_IP, 10, 14) if family == INET else (
-        socket.IPPROTO_IPV6, 23, 24)
-    routed.router.run(["ip", "link", "set", "dev", "east", "mtu", "1300"])
-    routed.server.run(["ip", "link", "set", "dev", "eth", "mtu", "1300"])
-    try:
-        sock, peer = getattr(made, kind)(routed.client, family), made.stock(routed.server, family)
-        sock.connect(peer.getsockname())
-        sock.setsockopt(level, discover, 2)
-        with contextlib.suppress(OSError):      # the one before has told already
-            sock.send(bytes(1400))
-        until(lambda: sock.getsockopt(level, mtu) == 1300, "the path's MTU")
-        sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-        with pytest.raises(OSError) as caught:
-            sock.send(bytes(1400))
-        assert caught.value.errno == errno.EMSGSIZE
-        sock.setsockopt(level, discover, 1)
-        sock.send(bytes(1400))
-        assert peer.recv(2000) == bytes(1400)
-    finally:
-        routed.router.run(["ip", "link", "set", "dev", "east", "mtu", "1500"])
-        routed.server.run(["ip", "link", "set", "dev", "eth", "mtu", "1500"])
+@pytest.mark.parametrize("client", KINDS)
+@pytest.mark.parametrize("server", KINDS)
+def test_redirect(routed, made, family, client, server):
+    """What is for port 53 of the server comes to another port, and is answered from 53;
+    what is for the router, comes to the server."""
+    there = maker(made, server)(routed.server, family)
+    port = there.getsockname()[1]
+    here = maker(made, client)(routed.client, family)
+    moves = chain("prerouting", f"udp dport 53 redirect to :{port}", kind="nat")
+    with rules(routed.server, moves):
+        here.connect(address(routed.server, family, 53))
+        here.send(b"asks")
+        data, sender = there.recvfrom(16)
+        assert (data, sender[:2]) == (b"asks", here.getsockname()[:2])
+        there.sendto(b"answers", sender)
+        assert here.recv(16) == b"answers"
+    name, router = ("ip", "10.1.0.1") if family == INET else ("ip6", "fd00:1::1")
+    to = there.getsockname()[0] if family == INET else f"[{there.getsockname()[0]}]"
+    moves = chain("prerouting", f"udp dport 53 dnat {name} to {to}:{port}", kind="nat")
+    with rules(routed.router, moves):
+        asks = maker(made, client)(routed.client, family)
+        asks.connect((router, 53))
+        asks.send(b"asks")
+        data, sender = there.recvfrom(16)
+        there.sendto(data[::-1], sender)
+        assert asks.recv(16) == b"sksa"
 
 
-def captured(end):
-    """A socket that sees all that passes an end's device."""
-    with end:
-        sock = socket.socket(socket.AF_PACKET, socket.SOCK_RAW, socket.htons(ETH_P_ALL))
-        sock.bind(("eth", 0))
-    sock.settimeout(10)
-    return sock
+# --- what looks on
+
+@inet_family
+def test_tcpdump(pair, made, family):
+    """It sees what is sent and what is received."""
+    ours, peer = made.ours(pair.client, family), made.stock(pair.server, family)
+    argv = ["tcpdump", "-i", "eth", "-n", "-l", "-c", "2", "--immediate-mode",
+            "udp port %d" % ours.getsockname()[1]]
+    with pair.client, subprocess.Popen(argv, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                                       text=True) as child:
+        for line in child.stderr:
+            if "listening on" in line:
+                break
+        talk(ours, peer, 77)
+        out = child.communicate(timeout=60)[0]
+    one, other = (".".join(map(str, sock.getsockname()[:2])) for sock in (ours, peer))
+    assert [line.split(" ", 1)[1].split(": UDP")[0] for line in out.splitlines()] == [
+        f"IP{'' if family == INET else '6'} {a} > {b}" for a, b in ((one, other), (other, one))]
+    assert out.count("length 77") == 2
 
 
-def sent_packet(pair, made, kind, family) -> bytes:
-    """An IP packet on the wire, with what differs by chance taken out."""
-    peer = made.stock(pair.server, family)
-    sock = getattr(made, kind)(pair.client, family)
-    with captured(pair.server) as wire:
-        sock.sendto(b"look at me", peer.getsockname())
-        while b"look at me" not in (frame := wire.recv(2000)):
-            pass
-    packet = bytearray(frame[14:])
-    start = 20 if family == INET else 40
-    sport, dport = struct.unpack_from("!HH", packet, start)
-    assert (sport, dport) == (sock.getsockname()[1], peer.getsockname()[1])
-    packet[start:start + 4] = bytes(4)
-    packet[start + 6:start + 8] = bytes(2)          # the checksum has the ports in it
-    if family == INET:
-        packet[4:6] = packet[10:12] = bytes(2)      # identification, and its checksum
-    else:
-        packet[1:4] = bytes(3)                      # flow label: a hash of the ports
-    return bytes(packet)
+# --- a path that is narrower than the link
+
+def discovering(made, kind, net, family, discover):
+    """A connected socket with IP_MTU_DISCOVER, its peer, and IP_MTU's name"""
+    level, name, mtu = (socket.IPPROTO_IP, IP_MTU_DISCOVER, IP_MTU) if family == INET else (
+        socket.IPPROTO_IPV6, IPV6_MTU_DISCOVER, IPV6_MTU)
+    sock, peer = maker(made, kind)(net.client, family), made.stock(net.server, family)
+    sock.setsockopt(level, name, discover)
+    sock.connect(peer.getsockname())
+    return sock, peer, lambda: sock.getsockopt(level, mtu)
+
+
+@EITHER
+@inet_family
+def test_path_mtu(narrow, made, kind, family):
+    """What is too long is lost, and teaches; what follows goes in fragments."""
+    sock, peer, mtu = discovering(made, kind, narrow, family, WANT)
+    assert mtu() == 1500
+    sock.send(bytes(1400))
+    assert hears_of_error(sock) == errno.EMSGSIZE
+    assert mtu() == 1300
+    assert nothing(peer)
+    for size in (1400, 1252, 9000):
+        sock.send(bytes(size))
+        assert peer.recv(65536) == bytes(size)
+        peer.sendto(bytes(size), sock.getsockname())
+        assert sock.recv(65536) == bytes(size)
+    if kind == "ours":
+        assert kinet.snmp(narrow.client)["PmtuIn"] == 1
+
+
+@EITHER
+@inet_family
+def test_path_mtu_is_told(narrow, made, kind, family):
+    """IP_PMTUDISC_DO: the caller makes his messages shorter."""
+    sock, peer, mtu = discovering(made, kind, narrow, family, DO)
+    level, name = (socket.IPPROTO_IP, IP_RECVERR) if family == INET else (
+        socket.IPPROTO_IPV6, IPV6_RECVERR)
+    sock.setsockopt(level, name, 1)
+    sock.send(bytes(1400))
+    assert hears_of_error(sock) == errno.EMSGSIZE
+    data, control, _, told = sock.recvmsg(2000, 512, socket.MSG_ERRQUEUE)
+    number, origin, icmp_type, code, info = struct.unpack_from("=IBBBxI", control[0][2])
+    assert (number, info, told[:2]) == (errno.EMSGSIZE, 1300, peer.getsockname()[:2])
+    assert (origin, icmp_type, code) == ((2, 3, 4) if family == INET else (3, 2, 0))
+    assert data and data == bytes(len(data))
+    head = 28 if family == INET else 48
+    assert mtu() == 1300
+    assert failure(sock.send, bytes(1300 - head + 1)) == errno.EMSGSIZE
+    sock.send(bytes(1300 - head))
+    assert peer.recv(2000) == bytes(1300 - head)
+
+
+def on_narrow_path(net, family, kind, discover, size) -> tuple:
+    """The errno of a send, or the fragments of it that leave"""
+    with kinet.Sockets() as made, Capture(net.router, "west") as capture:
+        sock, _, _ = discovering(made, kind, net, family, discover)
+        bad = failure(sock.send, bytes(size))
+        return bad, [] if bad else seen(capture.datagrams(1)[0].packets)
 
 
 @inet_family
-def test_looks_like_the_hosts(pair, made, family):
-    """On the wire nothing tells one from the other."""
-    assert sent_packet(pair, made, "ours", family) == sent_packet(pair, made, "stock", family)
-
-
-def test_tcpdump_sees_all(pair, made):
-    """Both ways"""
-    sock, peer = made.ours(pair.server), made.stock(pair.client)
-    port = sock.getsockname()[1]
-    with pair.server, subprocess.Popen(
-            ["tcpdump", "-U", "-n", "-c", "2", "-i", "eth", "udp", "port", str(port)],
-            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True) as dump:
-        until(lambda: "listening on" in dump.stderr.readline(), "tcpdump to listen")
-        talk(peer, sock)
-        out, _ = dump.communicate(timeout=60)
-    assert f".{port} > " in out and f".{port}: UDP" in out
+def test_path_mtu_by_mode(narrow, made, family):
+    """Who goes by the path, and who by the link"""
+    taught, _, mtu = discovering(made, "stock", narrow, family, WANT)
+    taught.send(bytes(1400))
+    assert hears_of_error(taught) == errno.EMSGSIZE and mtu() == 1300
+    for discover, size in itertools.product(range(6), (1000, 1400, 1600, 4000)):
+        ours, theirs = (on_narrow_path(narrow, family, kind, discover, size) for kind in KINDS)
+        assert ours == theirs, f"IP_MTU_DISCOVER {discover}, {size} bytes"
