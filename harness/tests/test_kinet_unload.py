@@ -187,8 +187,8 @@ def test_mode_of_a_new_namespace():
     """Each begins as interop, and settings are its own."""
     with topology.pair() as net:
         net.client.sysctl("net.kinet.mode", "isolated")
-        net.client.sysctl("net.kinet.ip_local_port_range", "1000 1001")
-        for end, mode, ports in ((net.client, "isolated", "1000\t1001"),
+        net.client.sysctl("net.kinet.ip_local_port_range", "10000 10001")
+        for end, mode, ports in ((net.client, "isolated", "10000\t10001"),
                                  (net.server, "interop", "20000\t32767")):
             with end:
                 for name, wanted in (("mode", mode), ("ip_local_port_range", ports)):
