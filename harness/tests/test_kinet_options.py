@@ -10,6 +10,7 @@ import fcntl
 import select
 import socket
 import struct
+import time
 
 import kinet
 import pytest
@@ -253,6 +254,31 @@ def test_error_queue(pair, made, kind, family):
 
 
 @EITHER
+@pytest.mark.parametrize("option", [(socket.IPPROTO_IP, IP_RECVERR),
+                                    (socket.IPPROTO_IPV6, IPV6_RECVERR)], ids=["ip", "ipv6"])
+@pytest.mark.parametrize("mapped", [False, True], ids=["six", "mapped"])
+def test_error_queue_of_both(pair, made, kind, option, mapped):
+    """A socket for IPv6 asks for errors of either version by an option of its own."""
+    sock = maker(made, kind)(pair.client, INET6, bind=False)
+    sock.setsockopt(*option, 1)
+    with made.stock(pair.server, INET if mapped else INET6) as nobody:
+        host, port = nobody.getsockname()[:2]
+    host = "::ffff:" * mapped + host
+    sock.sendto(b"to nobody", (host, port))
+    if mapped != (option[0] == socket.IPPROTO_IP):
+        peer = made.stock(pair.server, INET6, bind=False)
+        peer.bind(("::", 0))
+        sock.sendto(b"to somebody", (host, peer.getsockname()[1]))
+        assert peer.recv(16) == b"to somebody"
+        assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+        return
+    until(lambda: select.select([sock], [], [], 0)[0], "the error")
+    data, control, _, told = sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)
+    assert (data, told[:2]) == (b"to nobody", (host, port))
+    assert struct.unpack_from("=I", control[0][2]) == (errno.ECONNREFUSED,)
+
+
+@EITHER
 @inet_family
 def test_unconnected_hears_of_no_error(pair, made, kind, family):
     """RFC 1122: only a connected socket can tell whose error it is."""
@@ -326,6 +352,53 @@ def test_buffer_is_full(pair, made, kind):
         return count
     assert 5 < received() < 100
     talk(sock, sender)
+
+
+@inet_family
+def test_fewest_hops(pair, made, family):
+    """IP_MINTTL, IPV6_MINHOPCOUNT, which the host's UDP doesn't look at"""
+    level, least, hops = (socket.IPPROTO_IP, 21, socket.IP_TTL) if family == INET else (
+        socket.IPPROTO_IPV6, 73, socket.IPV6_UNICAST_HOPS)
+    sock, sender = made.ours(pair.server, family), made.stock(pair.client, family)
+    sock.setsockopt(level, least, 100)
+    before = kinet.snmp(pair.server)["DropMinTtl"]
+    for count in (99, 100):
+        sender.setsockopt(level, hops, count)
+        sender.sendto(str(count).encode(), sock.getsockname())
+    assert sock.recv(16) == b"100"
+    assert kinet.snmp(pair.server)["DropMinTtl"] == before + 1
+
+
+@EITHER
+@pytest.mark.parametrize("name, form", [(29, "ll"), (35, "ll")], ids=["us", "ns"])
+def test_time_stamps(pair, made, kind, name, form):
+    """SO_TIMESTAMP, SO_TIMESTAMPNS: when it came, and before it was received"""
+    sock, sender = maker(made, kind)(pair.server), made.stock(pair.client)
+    sock.setsockopt(socket.SOL_SOCKET, name, 1)
+    before = time.time()
+    sender.sendto(b"x", sock.getsockname())
+    (level, kind_of, value), = sock.recvmsg(16, 512)[1]
+    seconds, part = struct.unpack(form, value)
+    assert (level, kind_of) == (socket.SOL_SOCKET, name)
+    # The clock of user space may be one tick behind.
+    assert before - 0.1 <= seconds + part / (1e6 if name == 29 else 1e9) <= time.time() + 0.1
+
+
+@EITHER
+def test_overflow_is_told(pair, made, kind):
+    """SO_RXQ_OVFL: how many were dropped before this one came"""
+    sock, sender = maker(made, kind)(pair.server), made.stock(pair.client)
+    sock.setsockopt(socket.SOL_SOCKET, 40, 1)
+    sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 5000)
+    for _ in range(100):
+        sender.sendto(bytes(500), sock.getsockname())
+    count = 0
+    while not nothing(sock):
+        assert not sock.recvmsg(1000, 64)[1]
+        count += 1
+    sender.sendto(b"x", sock.getsockname())
+    (_, name, value), = sock.recvmsg(16, 64)[1]
+    assert (name, struct.unpack("I", value)) == (40, (100 - count,))
 
 
 def test_drops_are_counted(pair, made):

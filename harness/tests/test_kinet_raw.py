@@ -17,7 +17,7 @@ from test_kinet_options import EITHER, disconnect, maker, nothing
 pytestmark = pytest.mark.smoke
 
 ICMP, ICMPV6, UDP = socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6, socket.IPPROTO_UDP
-SOL_RAW, ICMP_FILTER, ICMPV6_FILTER, IPV6_CHECKSUM = 255, 1, 1, 7
+SOL_RAW, ICMP_FILTER, ICMPV6_FILTER, IPV6_CHECKSUM, IPV6_HDRINCL = 255, 1, 1, 7, 36
 ECHO = {INET: (8, 0), INET6: (128, 129)}
 BLOCK_ALL = b"\xff" * 32
 
@@ -203,6 +203,76 @@ def test_too_long(pair, made, kind):
     with pytest.raises(OSError) as caught:
         sock.sendto(bytes(1481), (pair.server.v4, 0))
     assert caught.value.errno == errno.EMSGSIZE
+
+
+def test_refused_options(pair, made):
+    """IP_ROUTER_ALERT and multicast routing are for the host's own sockets."""
+    sock = made.ours(pair.client, INET, RAW, bind=False, protocol=socket.IPPROTO_IGMP)
+    sock.bind((pair.client.v4, socket.IPPROTO_IGMP))
+    for name in (5, 200):
+        with pytest.raises(OSError) as caught:
+            sock.setsockopt(socket.IPPROTO_IP, name, 1)
+        assert caught.value.errno in (errno.ENOPROTOOPT, errno.EOPNOTSUPP)
+    sock = made.ours(pair.client, INET6, RAW, bind=False, protocol=ICMPV6)
+    sock.bind((pair.client.v6, ICMPV6))
+    for name in (22, 200):
+        with pytest.raises(OSError) as caught:
+            sock.setsockopt(socket.IPPROTO_IPV6, name, 1)
+        assert caught.value.errno in (errno.ENOPROTOOPT, errno.EOPNOTSUPP)
+
+
+@EITHER
+def test_own_header_of_ipv6(pair, made, kind):
+    """IPV6_HDRINCL, which IPPROTO_RAW has at first"""
+    peer = made.stock(pair.server, INET6)
+    ends = b"".join(socket.inet_pton(INET6, end.v6) for end in (pair.client, pair.server))
+    udp = struct.pack("!HHHH", 9999, peer.getsockname()[1], 14, 0) + b"header"
+    pseudo = ends + struct.pack("!II", len(udp), UDP)
+    udp = udp[:6] + struct.pack("!H", checksum(pseudo + udp)) + udp[8:]
+    packet = struct.pack("!IHBB", 6 << 28, len(udp), UDP, 64) + ends + udp
+    sock = maker(made, kind)(pair.client, INET6, RAW, bind=False, protocol=socket.IPPROTO_RAW)
+    assert sock.getsockopt(socket.IPPROTO_IPV6, IPV6_HDRINCL) == 1
+    sock.sendto(packet, (pair.server.v6, 0))
+    assert peer.recvfrom(16)[0] == b"header"
+    with pytest.raises(OSError) as caught:
+        sock.sendto(packet[:39], (pair.server.v6, 0))
+    assert caught.value.errno == errno.EINVAL
+    other = maker(made, kind)(pair.client, INET6, RAW, bind=False, protocol=UDP)
+    other.setsockopt(SOL_RAW, IPV6_HDRINCL, 1)
+    other.sendto(packet, (pair.server.v6, UDP))
+    assert peer.recvfrom(16)[0] == b"header"
+    with pytest.raises(OSError) as caught:
+        other.sendto(packet, (pair.server.v6, ICMPV6))
+    assert caught.value.errno == errno.EINVAL
+
+
+@EITHER
+@inet_family
+def test_errors(pair, made, kind, family):
+    """What ICMP says of its packets is told to a connected raw socket, or on its queue."""
+    level, recverr = (socket.IPPROTO_IP, 11) if family == INET else (socket.IPPROTO_IPV6, 25)
+    with made.stock(pair.server, family) as nobody:
+        to = nobody.getsockname()
+    packet = struct.pack("!HHHH", 9999, to[1], 12, 0) + b"none"
+    socks = [maker(made, kind)(pair.client, family, RAW, bind=False, protocol=UDP)
+             for _ in range(4)]
+    connected, queued, neither, elsewhere = socks
+    connected.connect((to[0], 0))
+    queued.setsockopt(level, recverr, 1)
+    elsewhere.connect(("127.0.0.1" if family == INET else "::1", 0))
+    if family == INET6:
+        for sock in socks:
+            sock.setsockopt(SOL_RAW, IPV6_CHECKSUM, 6)
+    connected.send(packet)
+    until(lambda: all(select.select([sock], [], [], 0)[0] for sock in (connected, queued)),
+          "the errors")
+    assert connected.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+    data, control, flags, told = queued.recvmsg(100, 512, socket.MSG_ERRQUEUE)
+    number, origin = struct.unpack_from("=IB", control[0][2])
+    assert data[:6] + data[8:] == packet[:6] + packet[8:]
+    assert flags & socket.MSG_ERRQUEUE and told[:2] == (to[0], 0)
+    assert (number, origin) == (errno.ECONNREFUSED, 2 if family == INET else 3)
+    assert nothing(neither) and nothing(elsewhere)
 
 
 def test_shut(pair, made):
