@@ -19,6 +19,8 @@ from peers import inet_family
 from test_kinet_options import EITHER, maker, nothing
 from wire import Capture, chain, rules, sums_in_software, tracked
 
+pytestmark = pytest.mark.smoke
+
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER = 10, 23
 IP_MTU, IPV6_MTU, IP_RECVERR, IPV6_RECVERR = 14, 24, 11, 25
 IPV6_AUTOFLOWLABEL, SO_NO_CHECK = 70, 11

@@ -15,6 +15,8 @@ from kinet import DGRAM, INET, INET6, RAW, address
 from peers import inet_family
 from test_kinet_options import maker
 
+pytestmark = pytest.mark.smoke
+
 KINDS = ("ours", "stock")
 LEVELS = {"socket": socket.SOL_SOCKET, "ip": socket.IPPROTO_IP, "ipv6": socket.IPPROTO_IPV6,
           "udp": 17, "icmpv6": 58, "raw": 255, "none": 200}

@@ -16,6 +16,8 @@ from kinet import DGRAM, INET, INET6, RAW, address, open_socket, talk
 from peers import inet_family
 from test_kinet_options import EITHER, maker
 
+pytestmark = pytest.mark.smoke
+
 SOMEBODY, SOMEBODY_ELSE = 1000, 1001
 CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NET = Path("/proc/sys/net")
