@@ -21,6 +21,12 @@
 #include <net/gso.h>
 #endif
 
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/unaligned.h>
+#else
+#include <asm/unaligned.h>
+#endif
+
 /**
  * ksock_compat_net_refcnt_upgrade() - make a kernel sock pin its namespace
  * @sk: sock without a reference; its namespace is alive
