@@ -8,6 +8,7 @@
  * icmpmap.c	what ICMP errors mean
  * dgram.c	datagram sockets over a wire that is but a list
  * wire.c	that wire
+ * tcp_*.c	what a TCP decides, each file of its own; tcp_random.c: chance
  */
 #include <linux/module.h>
 
