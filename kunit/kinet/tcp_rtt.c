@@ -31,9 +31,8 @@ static const struct samples_param samples_params[] = {
 	/* 3/4 * 50 + 1/4 * |100 - 20|; 7/8 * 100 + 1/8 * 20 */
 	{ "shorter", { 100000, 20000 }, MSS, 90000, 57500, 320000 },
 	/* 3/4 * 50; 3/4 * 37.5 */
-	{ "the same", { 100000, 100000, 100000 }, MSS, 100000, 28125, 212500 },
-	/* (2.4) */
-	{ "not below the least", { 10000 }, MSS, 10000, 5000, 200000 },
+	{ "the same", { 100000, 100000, 100000 }, MSS, 100000, 28125, 300000 },
+	{ "the least more than a round trip", { 10000 }, MSS, 10000, 5000, 210000 },
 	/* (2.5) */
 	{ "not above the most", { 100000000 }, MSS, 100000000, 50000000, 120000000 },
 	/* RFC 7323, appendix G: 20 segments in flight are 10 samples */
@@ -63,13 +62,15 @@ static void samples_make_a_time_out(struct kunit *test)
 
 static void a_steady_path_still_has_the_granularity(struct kunit *test)
 {
+	struct kinet_rtt_limits coarse = limits;
 	struct kinet_rtt rtt;
 	int i;
 
-	kinet_rtt_init(&rtt, &limits);
+	coarse.granularity = 300 * MS;
+	kinet_rtt_init(&rtt, &coarse);
 	for (i = 0; i < 200; i++)
-		kinet_rtt_sample(&rtt, &limits, 500 * MS, MSS, MSS);
-	KUNIT_EXPECT_EQ(test, kinet_rtt_rto(&rtt, &limits), 504 * MS);
+		kinet_rtt_sample(&rtt, &coarse, 500 * MS, MSS, MSS);
+	KUNIT_EXPECT_EQ(test, kinet_rtt_rto(&rtt, &coarse), 800 * MS);
 }
 
 static void the_time_out_doubles(struct kunit *test)

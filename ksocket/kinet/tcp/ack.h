@@ -8,9 +8,12 @@
 #include <kunit/visibility.h>
 #include <linux/types.h>
 
-/* Microseconds; RFC 9293, MUST-40: less than 0.5 seconds */
+/*
+ * Microseconds; RFC 9293, MUST-40: less than 0.5 seconds. Many a TCP waits but
+ * 200 ms longer than a round trip before it retransmits.
+ */
 #define KINET_DELACK_MIN	40000
-#define KINET_DELACK_MAX	200000
+#define KINET_DELACK_MAX	160000
 #define KINET_QUICK_ACKS	16
 
 enum kinet_acking {

@@ -18,12 +18,12 @@ static u32 kinet_rtt_clamp(u64 us, const struct kinet_rtt_limits *limits)
 	return clamp_t(u64, us, limits->min, limits->max);
 }
 
-/* (2.2), (2.3): RTO <- SRTT + max (G, K*RTTVAR); (2.4), (2.5): its bounds */
+/* (2.2), (2.3): RTO <- SRTT + max (G, K*RTTVAR); (2.5): its upper bound */
 static void kinet_rtt_derive(struct kinet_rtt *rtt,
 			     const struct kinet_rtt_limits *limits)
 {
-	u64 margin = max_t(u64, limits->granularity,
-			   (4 * rtt->rttvar) >> KINET_RTT_SHIFT);
+	u64 margin = max3((u64)limits->granularity, (u64)limits->min,
+			  (4 * rtt->rttvar) >> KINET_RTT_SHIFT);
 
 	rtt->base = kinet_rtt_clamp((rtt->srtt >> KINET_RTT_SHIFT) + margin,
 				    limits);
