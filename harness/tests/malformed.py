@@ -12,7 +12,8 @@ import struct
 from dataclasses import dataclass
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
-UDP, ANY = 17, 200          # ANY: a protocol that nobody has, for raw sockets
+UDP, ANY = 17, 200          # ANY: a protocol of raw sockets alone
+NOBODYS = 201               # and one that they don't have either
 ICMP, ICMP6, AUTH, NONE = 1, 58, 51, 59
 HOP, ROUTING, FRAGMENT, DEST = 0, 43, 44, 60
 MTU = 1500
@@ -523,9 +524,16 @@ def error(g, quoted: bytes, kind=None, check=None) -> bytes:
 
 def error_of_another(g):
     """From a port or by a protocol that isn't the socket's"""
-    quoted = g.dice.choice((quote(g, sport=g.ports["connected"] ^ 1), quote(g, protocol=ANY),
+    quoted = g.dice.choice((quote(g, sport=g.ports["connected"] ^ 1), quote(g, protocol=NOBODYS),
                             quote(g, to="dgram")[::-1]))
     return bad(error(g, quoted), to="connected")
+
+
+def error_unasked(g):
+    """Of a packet that the raw socket may have sent, which is not connected: it counts, but who
+    has not asked for errors hears of none.
+    """
+    return bad(error(g, quote(g, protocol=ANY)), to="raw", counters=("ErrorIn",))
 
 
 def error_cut_off(g):
@@ -568,8 +576,8 @@ GOOD = [plain, plain, empty, from_the_peer, raw, behind_the_datagram, behind_the
         refused]
 BAD = [short_header, length_beyond, length_below, bad_checksum, flipped, bad_whole, stranger,
        cut_off, cut_off_raw, short_packet, other_version, overlapping, spoilt, nothing_of_it,
-       too_far, too_long, odd, error_of_another, error_cut_off, error_garbage, error_checksum,
-       error_unknown]
+       too_far, too_long, odd, error_of_another, error_unasked, error_cut_off, error_garbage,
+       error_checksum, error_unknown]
 KINDS = {
     (INET, True): [*GOOD, no_checksum, options],
     (INET6, True): [*GOOD, extended, headers_in_pieces, one_fragment],

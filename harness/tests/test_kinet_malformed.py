@@ -120,14 +120,14 @@ class Game:
         """Not without the seed"""
         pytest.fail(f"seed {self.seed}: {what}", pytrace=False)
 
-    def error(self, family) -> int:
-        """Of the connected socket"""
-        return self.socks["connected", family].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+    def error(self, family, name="connected") -> int:
+        """Of a socket"""
+        return self.socks[name, family].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
     def no_error(self):
         """None but those that were looked at"""
-        for family in (INET, INET6):
-            if self.error(family):
+        for name, family in self.socks:
+            if self.error(family, name):
                 self.fail("an error by one of " + "\n".join(
                     str(case) for case in self.batch.values()
                     if case.family == family and case.kind.startswith("error")))
