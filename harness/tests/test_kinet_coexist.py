@@ -16,7 +16,7 @@ import kinet
 from blocked import until
 from kinet import INET, INET6, address, talk
 from peers import inet_family
-from test_kinet_options import EITHER, maker, nothing
+from test_kinet_options import EITHER, disconnect, maker, nothing
 from wire import Capture, chain, rules, sums_in_software, tracked
 
 pytestmark = pytest.mark.smoke
@@ -233,6 +233,30 @@ def test_one_port_two_stacks(pair, made, family):
         near.send(b"x")
         assert hears_of_error(near) == errno.ECONNREFUSED
         talk(made.stock(pair.client, family), wire)
+
+
+# The peer of IPv6 outlives a disconnect, in the host's sockets as in kinet's.
+@pytest.mark.parametrize("family, how", [(INET, "option"), (INET, "disconnect"), (INET6, "option")])
+def test_takes_what_it_keeps(pair, made, family, how):
+    """A socket whose device is not what it was when it was bound: what comes by others is the
+    host's, who may have given the port away there.
+    """
+    ours, stock = (maker(made, kind)(pair.server, family, bind=False) for kind in KINDS)
+    anywhere = "0.0.0.0" if family == INET else "::"
+    for sock, device in (ours, b"lo"), (stock, b"eth"):
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, device)
+        sock.bind((anywhere, 5810))
+    if how == "option":
+        ours.setsockopt(socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b"")
+    else:
+        ours.connect(("127.0.0.1", 9))
+        disconnect(ours)
+    far = made.stock(pair.client, family)
+    far.sendto(b"far", address(pair.server, family, 5810))
+    assert stock.recvfrom(16)[0] == b"far"
+    near = made.stock(pair.server, family, bind=False)
+    near.sendto(b"near", ("127.0.0.1" if family == INET else "::1", 5810))
+    assert ours.recv(16) == b"near"
 
 
 @EITHER

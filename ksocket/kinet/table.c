@@ -269,6 +269,17 @@ static int kinet_score6(const struct sock *sk, const struct kinet_pkt *pkt)
 	return score;
 }
 
+/*
+ * The device and the address may not be those any more that the port was
+ * claimed for. Elsewhere it is still the host's to give away.
+ */
+static bool kinet_is_kept(const struct sock *sk, const struct kinet_pkt *pkt)
+{
+	const struct kinet_claim *claim = READ_ONCE(kinet_sk(sk)->claim);
+
+	return !claim || kinet_claim_covers(claim, pkt);
+}
+
 static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
 {
 	const struct inet_sock *inet = inet_sk(sk);
@@ -276,7 +287,8 @@ static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
 	int score;
 
 	if (inet->inet_num != ntohs(pkt->dport) ||
-	    !udp_sk_bound_dev_eq(pkt->net, bound, pkt->dif, pkt->sdif))
+	    !udp_sk_bound_dev_eq(pkt->net, bound, pkt->dif, pkt->sdif) ||
+	    !kinet_is_kept(sk, pkt))
 		return -1;
 	score = pkt->family == AF_INET ? kinet_score4(sk, pkt) :
 					 kinet_score6(sk, pkt);
