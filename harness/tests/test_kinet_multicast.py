@@ -7,11 +7,12 @@ import struct
 
 import pytest
 
-from kinet import INET6
+from kinet import DGRAM, INET, INET6, RAW, address
 from test_kinet_options import EITHER, maker, nothing
 
 GROUP4, GROUP6 = "239.1.2.3", "ff15::1234"
 IP_ADD_SOURCE_MEMBERSHIP, IP_BLOCK_SOURCE, IP_MULTICAST_ALL = 39, 38, 49
+IPV6_MULTICAST_ALL = 29
 
 
 def device(end) -> int:
@@ -95,6 +96,20 @@ def test_groups_of_ipv6(pair, made, kind):
     assert sock.recvfrom(16)[0] == b"six"
     sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_LEAVE_GROUP, membership)
     assert nothing(sock)
+
+
+@EITHER
+@pytest.mark.parametrize("family, name", [(INET, IP_MULTICAST_ALL), (INET6, IPV6_MULTICAST_ALL)],
+                         ids=["ipv4", "ipv6"])
+@pytest.mark.parametrize("shape", [DGRAM, RAW], ids=["dgram", "raw"])
+def test_no_group_but_ones_own(pair, made, kind, family, name, shape):
+    """IP_MULTICAST_ALL and IPV6_MULTICAST_ALL are of groups, not of what is for one host alone."""
+    more = {"protocol": 200} if shape == RAW else {}
+    sock = maker(made, kind)(pair.server, family, shape, **more)
+    sock.setsockopt(socket.IPPROTO_IP if family == INET else socket.IPPROTO_IPV6, name, 0)
+    sender = made.stock(pair.client, family, shape, **more)
+    sender.sendto(b"alone", address(pair.server, family, sock.getsockname()[1]))
+    assert sock.recv(64).endswith(b"alone")
 
 
 @EITHER

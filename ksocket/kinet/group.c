@@ -58,6 +58,8 @@ static bool kinet_group_allows6(const struct sock *sk,
 {
 	struct ipv6_mc_socklist *mc;
 
+	if (!ipv6_addr_is_multicast(&pkt->daddr))
+		return true;
 	for (mc = rcu_dereference(inet6_sk(sk)->ipv6_mc_list); mc;
 	     mc = rcu_dereference(mc->next)) {
 		if (ipv6_addr_equal(&mc->addr, &pkt->daddr))
