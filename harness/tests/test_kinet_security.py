@@ -315,6 +315,31 @@ def test_settings_of_the_contained(pair):
         assert read("kinet/unprivileged") == "0" and read("kinet/mode") == "interop"
 
 
+@pytest.mark.parametrize("name", ["rmem", "wmem"])
+def test_buffers_of_the_contained(pair, name):
+    """No buffer is larger than the initial namespace's largest, which its administrator sets."""
+    def attempt(sizes):
+        with pair.client:
+            return in_child(be_contained, lambda: write(f"kinet/{name}", sizes))
+
+    def at_first():
+        if read(f"kinet/{name}").split() != ["4096", "16384", "16384"]:
+            raise OSError(errno.ERANGE, name)
+    before = read(f"kinet/{name}")
+    most = int(before.split()[2])
+    for sizes in f"4096 4096 {most + 1}", f"4096 {most + 1} {most}", "4096 2147483647 4096":
+        assert attempt(sizes) == errno.EINVAL
+    assert attempt(f"4096 {most} {most}") == 0
+    try:
+        write(f"kinet/{name}", f"4096 4096 {most + 1}")
+        assert attempt(f"4096 4096 {most + 1}") == 0
+        write(f"kinet/{name}", "4096 8192 16384")
+        with pair.client:
+            assert in_child(be_contained, at_first) == 0
+    finally:
+        write(f"kinet/{name}", before)
+
+
 def test_inherited_socket(pair, made):
     """The right is asked for when a socket is made, not when it is used."""
     sock, peer = made.ours(pair.client), made.stock(pair.server)

@@ -90,12 +90,22 @@ int kinet_net_set_mode(struct net *net, const char *name)
 	return err;
 }
 
-static void kinet_net_defaults(struct kinet_net *kn)
+static void kinet_net_buffer(int *buffer, int most)
 {
-	static const int buffer[3] = { 4096, 212992, 4194304 };
+	static const int sizes[3] = { 4096, 212992, 4194304 };
+	int i;
 
-	memcpy(kn->rmem, buffer, sizeof(buffer));
-	memcpy(kn->wmem, buffer, sizeof(buffer));
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		buffer[i] = min(sizes[i], most);
+}
+
+static void kinet_net_defaults(struct kinet_net *kn, struct net *net)
+{
+	struct kinet_net *initial = kinet_net(&init_net);
+	bool first = net_eq(net, &init_net);
+
+	kinet_net_buffer(kn->rmem, first ? INT_MAX : READ_ONCE(initial->rmem[2]));
+	kinet_net_buffer(kn->wmem, first ? INT_MAX : READ_ONCE(initial->wmem[2]));
 	/* Below those that Linux gives to its own sockets. */
 	kn->ports[0] = 20000;
 	kn->ports[1] = 32767;
@@ -112,7 +122,7 @@ static int __net_init kinet_net_init(struct net *net)
 	INIT_HLIST_HEAD(&kn->raw);
 	spin_lock_init(&kn->socks_lock);
 	spin_lock_init(&kn->raw_lock);
-	kinet_net_defaults(kn);
+	kinet_net_defaults(kn, net);
 	kn->counts = alloc_percpu(struct kinet_counts);
 	if (!kn->counts)
 		return -ENOMEM;

@@ -149,6 +149,18 @@ static void kinet_mem_defaults(void)
 	kinet_mem[2] = pages * 3 / 2;
 }
 
+/*
+ * Elsewhere than in the initial namespace anybody may be the administrator: no
+ * buffer is larger there than the largest that this one has.
+ */
+static void kinet_bound_buffers(struct ctl_table *table)
+{
+	struct kinet_net *initial = kinet_net(&init_net);
+
+	table[KINET_CTL_RMEM].extra2 = &initial->rmem[2];
+	table[KINET_CTL_WMEM].extra2 = &initial->wmem[2];
+}
+
 int kinet_sysctl_add(struct net *net)
 {
 	struct kinet_net *kn = kinet_net(net);
@@ -166,6 +178,8 @@ int kinet_sysctl_add(struct net *net)
 	table[KINET_CTL_WMEM].data = kn->wmem;
 	table[KINET_CTL_MODE].data = net;
 	table[KINET_CTL_PORTS].data = net;
+	if (!initial)
+		kinet_bound_buffers(table);
 	/* Where the size isn't told, an empty entry ends it. */
 	memset(&table[entries], 0, sizeof(*table));
 	kn->sysctls = ksock_compat_sysctl_add(net, "net/kinet", table, entries);
