@@ -14,6 +14,7 @@ import time
 
 import kinet
 import pytest
+import topology
 
 from blocked import until
 from kinet import INET, INET6, address, talk
@@ -25,6 +26,8 @@ EITHER = pytest.mark.parametrize("kind", ["ours", "stock"])
 IP_RECVTOS, IP_RECVTTL, IP_PKTINFO, IP_MTU_DISCOVER, IP_RECVORIGDSTADDR = 13, 12, 8, 10, 20
 IP_RECVERR, IPV6_RECVERR = 11, 25
 IPV6_MTU_DISCOVER = 23
+IPV6_FLOWINFO, IPV6_FLOWLABEL_MGR, IPV6_FLOWINFO_SEND, IPV6_AUTOFLOWLABEL = 11, 32, 33, 70
+IPV6_FL_S_EXCL = 1
 SO_PEEK_OFF, SO_ATTACH_REUSEPORT_CBPF = 42, 51
 SOL_UDP, UDP_CORK, UDP_SEGMENT = 17, 1, 103
 PMTUDISC_DO = 2
@@ -288,6 +291,54 @@ def test_unconnected_hears_of_no_error(pair, made, kind, family):
     sock.sendto(b"x", to)
     talk(sock, peer)
     assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
+
+
+@pytest.fixture(name="fresh_pair")
+def fresh():
+    """In which no label has been leased: one outlives its socket."""
+    with topology.pair() as net:
+        yield net
+
+
+def lease(sock, host, label, share) -> None:
+    """IPV6_FLOWLABEL_MGR: a flow label is this socket's from now on."""
+    request = struct.pack("!16sI", socket.inet_pton(INET6, host), label) + struct.pack(
+        "=BBHHHI", 0, share, 1, 60, 60, 0)                      # IPV6_FL_A_GET, IPV6_FL_F_CREATE
+    sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FLOWLABEL_MGR, request)
+
+
+@EITHER
+@pytest.mark.parametrize("connected", [False, True], ids=["to", "connected"])
+def test_flow_labels(fresh_pair, made, kind, connected):
+    """Once there are labels that are somebody's alone, nobody sends with one that isn't his."""
+    pair = fresh_pair
+
+    def send(sock, label):
+        to = (pair.server.v6, peer.getsockname()[1], label, 0)
+        if connected:
+            sock.connect(to)
+            sock.send(b"x")
+        else:
+            sock.sendto(b"x", to)
+        data, control, _, _ = peer.recvmsg(16, 64)
+        assert data == b"x"
+        told, = struct.unpack("!I", dict((name, data) for _, name, data in control).get(
+            IPV6_FLOWINFO, bytes(4)))
+        assert told & 0xfffff == label
+    peer = made.stock(pair.server, INET6)
+    peer.setsockopt(socket.IPPROTO_IPV6, IPV6_FLOWINFO, 1)
+    owner, other = (maker(made, kind)(pair.client, INET6) for _ in range(2))
+    for sock in (owner, other):
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_FLOWINFO_SEND, 1)
+        sock.setsockopt(socket.IPPROTO_IPV6, IPV6_AUTOFLOWLABEL, 0)
+    send(other, 0x12345)
+    lease(owner, pair.server.v6, 0x12346, IPV6_FL_S_EXCL)
+    send(owner, 0x12346)
+    for label in 0x12345, 0x12346:
+        with pytest.raises(OSError) as caught:
+            send(other, label)
+        assert caught.value.errno == errno.EINVAL
+    send(other, 0)
 
 
 @EITHER

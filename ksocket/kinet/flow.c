@@ -191,6 +191,21 @@ static int kinet_control6(struct sock *sk, struct msghdr *msg,
 	return 0;
 }
 
+/* A label may be somebody's alone; with it come the headers that he said. */
+static int kinet_flow_label(struct sock *sk, struct kinet_flow *flow)
+{
+	__be32 label = flow->fl.u.ip6.flowlabel;
+	struct ip6_flowlabel *leased;
+
+	if (!(label & IPV6_FLOWLABEL_MASK))
+		return 0;
+	leased = fl6_sock_lookup(sk, label);
+	if (IS_ERR(leased))
+		return -EINVAL;
+	flow->label = leased;
+	return 0;
+}
+
 static void kinet_flow_source6(struct sock *sk, struct flowi6 *fl6)
 {
 	struct ipv6_pinfo *np = inet6_sk(sk);
@@ -232,10 +247,16 @@ static int kinet_flow6(struct sock *sk, struct msghdr *msg,
 		if (err)
 			return err;
 	}
+	err = kinet_flow_label(sk, flow);
+	if (err)
+		return err;
 	if (!flow->opt) {
 		flow->opt_held = txopt_get(np);
 		flow->opt = flow->opt_held;
 	}
+	if (flow->label)
+		flow->opt = fl6_merge_options(&flow->opt_room, flow->label,
+					      flow->opt);
 	if (ipv6_addr_is_multicast(daddr))
 		flow->connected = false;
 	kinet_flow_source6(sk, fl6);
@@ -336,4 +357,6 @@ void kinet_flow_end(struct kinet_flow *flow)
 	flow->dst = NULL;
 	txopt_put(flow->opt_held);
 	flow->opt_held = NULL;
+	fl6_sock_release(flow->label);
+	flow->label = NULL;
 }

@@ -57,6 +57,7 @@ extern const struct kinet_wire kinet_isolated;
  * @dst: its route, held; set by &kinet_wire.route
  * @opt: IPv6 extension headers, or NULL
  * @opt_held: those that flow_end() has to put
+ * @label: IPv6 flow label that was leased, held, or NULL
  * @opt_room: where the headers of this message's control data are
  * @cookie: what SOL_SOCKET's control data says
  * @family: AF_INET or AF_INET6, of the packets; a socket for IPv6 can have either
@@ -72,6 +73,7 @@ struct kinet_flow {
 	struct dst_entry	*dst;
 	struct ipv6_txoptions	*opt;
 	struct ipv6_txoptions	*opt_held;
+	struct ip6_flowlabel	*label;
 	struct ipv6_txoptions	opt_room;
 	struct sockcm_cookie	cookie;
 	u16			family;
