@@ -14,10 +14,11 @@ import pytest
 import topology
 
 from blocked import BOUND, until
-from conftest import BUILD
+from conftest import BUILD, KernelLog
 from kinet import INET, INET6, RAW, talk
 
 CYCLES, SOAK_CYCLES = 20, 200
+AF_MAX, FALLBACK = 46, 18
 
 
 def load():
@@ -105,6 +106,29 @@ def test_under_a_flood(pair, loaded_again):
                 sock.close()
                 unload()
                 load()
+
+
+@pytest.mark.parametrize("number", [-1, 0, AF_MAX, 1000000])
+@pytest.mark.parametrize("name", ["family", "family6"])
+def test_numbers_that_are_none(loaded_again, name, number):
+    """family= and family6=: no module, and the log says why."""
+    unload()
+    log = KernelLog()
+    with pytest.raises(OSError) as caught:
+        kmod.load(BUILD / "ksocket/kinet/kinet.ko", **{name: number})
+    assert caught.value.errno == errno.EINVAL
+    assert f"{name}={number}: must be from 1 to {AF_MAX - 1}" in log.new()
+
+
+def test_numbers_that_are_taken(loaded_again):
+    """Another one is found, once."""
+    unload()
+    kmod.load(BUILD / "ksocket/kinet/kinet.ko", family=int(INET), family6=30)
+    assert kinet.families() == {INET: FALLBACK, INET6: 30}
+    unload()
+    with pytest.raises(OSError) as caught:
+        kmod.load(BUILD / "ksocket/kinet/kinet.ko", family=int(INET), family6=int(INET6))
+    assert caught.value.errno == errno.EEXIST
 
 
 def errno_of(call, *args) -> int:

@@ -175,6 +175,14 @@ static int kinet_register(struct net_proto_family *family, int *number)
 	return err;
 }
 
+static bool kinet_is_number(const char *name, int number)
+{
+	if (number > 0 && number < AF_MAX)
+		return true;
+	pr_err("%s=%d: must be from 1 to %d\n", name, number, AF_MAX - 1);
+	return false;
+}
+
 /* --- by number, on PF_INET and PF_INET6 --- */
 
 static struct inet_protosw kinet_protosw[2][2] = {
@@ -209,14 +217,18 @@ static void kinet_protosw_add(void)
 {
 	inet_register_protosw(&kinet_protosw[0][0]);
 	inet_register_protosw(&kinet_protosw[0][1]);
+	if (!ipv6_mod_enabled())
+		return;
 	inet6_register_protosw(&kinet_protosw[1][0]);
 	inet6_register_protosw(&kinet_protosw[1][1]);
 }
 
 static void kinet_protosw_remove(void)
 {
-	inet6_unregister_protosw(&kinet_protosw[1][1]);
-	inet6_unregister_protosw(&kinet_protosw[1][0]);
+	if (ipv6_mod_enabled()) {
+		inet6_unregister_protosw(&kinet_protosw[1][1]);
+		inet6_unregister_protosw(&kinet_protosw[1][0]);
+	}
 	inet_unregister_protosw(&kinet_protosw[0][1]);
 	inet_unregister_protosw(&kinet_protosw[0][0]);
 }
@@ -224,16 +236,22 @@ static void kinet_protosw_remove(void)
 /**
  * kinet_family_init() - let programs in
  *
- * Return: 0, or -ENOBUFS for a number that is none.
+ * Where the host has no IPv6 (ipv6.disable=1), we have none either.
+ *
+ * Return: 0, -EINVAL for a number that is none, -EEXIST for one that is taken.
  */
 int kinet_family_init(void)
 {
 	int err;
 
+	if (!kinet_is_number("family", kinet_family) ||
+	    !kinet_is_number("family6", kinet_family6))
+		return -EINVAL;
 	err = kinet_register(&kinet_families[0], &kinet_family);
 	if (err)
 		return err;
-	err = kinet_register(&kinet_families[1], &kinet_family6);
+	if (ipv6_mod_enabled())
+		err = kinet_register(&kinet_families[1], &kinet_family6);
 	if (err) {
 		sock_unregister(kinet_families[0].family);
 		return err;
@@ -245,6 +263,7 @@ int kinet_family_init(void)
 void kinet_family_exit(void)
 {
 	kinet_protosw_remove();
-	sock_unregister(kinet_families[1].family);
+	if (ipv6_mod_enabled())
+		sock_unregister(kinet_families[1].family);
 	sock_unregister(kinet_families[0].family);
 }

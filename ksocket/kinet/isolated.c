@@ -229,7 +229,7 @@ int kinet_isolated_add(struct net *net)
 
 	err = inet_ctl_sock_create(&kn->control[0], PF_INET, SOCK_RAW,
 				   KINET_IP_DGRAM, net);
-	if (err)
+	if (err || !ipv6_mod_enabled())
 		return err;
 	err = inet_ctl_sock_create(&kn->control[1], PF_INET6, SOCK_RAW,
 				   KINET_IP_DGRAM, net);
@@ -240,6 +240,7 @@ int kinet_isolated_add(struct net *net)
 
 void kinet_isolated_remove(struct net *net)
 {
-	inet_ctl_sock_destroy(kinet_net(net)->control[1]);
+	if (kinet_net(net)->control[1])
+		inet_ctl_sock_destroy(kinet_net(net)->control[1]);
 	inet_ctl_sock_destroy(kinet_net(net)->control[0]);
 }

@@ -10,8 +10,9 @@
 
 static int kinet_families_show(struct seq_file *seq, void *v)
 {
-	seq_printf(seq, "PF_KINET %d\nPF_KINET6 %d\n",
-		   kinet_family_number(false), kinet_family_number(true));
+	seq_printf(seq, "PF_KINET %d\n", kinet_family_number(false));
+	if (ipv6_mod_enabled())
+		seq_printf(seq, "PF_KINET6 %d\n", kinet_family_number(true));
 	return 0;
 }
 
