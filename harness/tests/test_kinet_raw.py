@@ -178,6 +178,20 @@ def test_checksum_of_ipv6(pair, made, kind):
     assert caught.value.errno == errno.EINVAL
 
 
+@EITHER
+@pytest.mark.parametrize("protocol", [UDP, 200])
+def test_checksum_of_zero(pair, made, kind, protocol):
+    """RFC 768 has 0 stand for none, so UDP's is 0xffff then; RFC 3542 says it of no other."""
+    sock = maker(made, kind)(pair.client, INET6, RAW, bind=False, protocol=protocol)
+    sock.setsockopt(socket.IPPROTO_IPV6, IPV6_CHECKSUM, 6)
+    hears = made.stock(pair.server, INET6, RAW, bind=False, protocol=protocol)
+    pseudo = b"".join(socket.inet_pton(INET6, end.v6) for end in (pair.client, pair.server))
+    head = struct.pack("!HHHH", 5, 9, 10, 0)
+    last = checksum(pseudo + struct.pack("!II", len(head) + 2, protocol) + head)
+    sock.sendto(head + struct.pack("!H", last), (pair.server.v6, 0))
+    assert hears.recv(100)[6:8] == (b"\xff\xff" if protocol == UDP else b"\0\0")
+
+
 def test_by_number(pair, made):
     """socket(PF_INET, SOCK_RAW, KINET_PROTO_RAW) is told its protocol once."""
     sock = made.ours(pair.client, INET, RAW, bind=False, protocol=kinet.PROTO_RAW, domain=INET)

@@ -266,6 +266,9 @@ static int kinet_raw_checksum(struct sock *sk, struct sk_buff *skb,
 	*check = csum_ipv6_magic(&fl6->saddr, &fl6->daddr, skb->len,
 				 fl6->flowi6_proto,
 				 skb_checksum(skb, 0, skb->len, 0));
+	/* Which to UDP would be none (RFC 768). */
+	if (!*check && fl6->flowi6_proto == IPPROTO_UDP)
+		*check = CSUM_MANGLED_0;
 	return 0;
 }
 
