@@ -4,6 +4,7 @@
 import errno
 import select
 import socket
+import struct
 
 import kinet
 import pytest
@@ -11,6 +12,7 @@ import pytest
 from blocked import until
 from kinet import address, talk
 from peers import inet_family
+from test_kinet_options import IP_RECVERR, IPV6_RECVERR
 
 
 @pytest.fixture
@@ -55,6 +57,27 @@ def test_ports_of_its_own(pair, isolated, family):
     talk(isolated.stock(pair.client, family), stock)
     with pytest.raises(OSError):
         isolated.ours(pair.server, family, port=peer.getsockname()[1])
+
+
+@inet_family
+def test_error_queue(pair, isolated, family):
+    """The refusal is told as the ICMP error would be that it stands for, from who gave it."""
+    sock, peer = isolated.ours(pair.client, family), isolated.ours(pair.server, family)
+    level, recverr, wanted = {
+        socket.AF_INET: (socket.IPPROTO_IP, IP_RECVERR, (2, 3, 3)),
+        socket.AF_INET6: (socket.IPPROTO_IPV6, IPV6_RECVERR, (3, 1, 4))}[family]
+    sock.setsockopt(level, recverr, 1)
+    to = peer.getsockname()
+    peer.close()
+    sock.sendto(b"x", to)
+    until(lambda: select.select([sock], [], [], 0)[0], "the refusal")
+    data, control, flags, told = sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)
+    assert (data, flags, told[:2]) == (b"", socket.MSG_ERRQUEUE, to[:2])
+    (where, name, error), = control
+    assert (where, name) == (level, recverr)
+    assert struct.unpack_from("=IBBB", error) == (errno.ECONNREFUSED, *wanted)
+    offender = error[16 + 4:16 + 8] if family == socket.AF_INET else error[16 + 8:16 + 24]
+    assert offender == socket.inet_pton(family, to[0])
 
 
 def test_not_with_sockets_open(pair, isolated):

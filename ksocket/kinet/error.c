@@ -149,7 +149,10 @@ void kinet_dgram_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		kinet_sock_error(sk, skb, pkt, error);
 }
 
-/* An empty packet, so that the error queue can tell where it was to go. */
+/*
+ * An empty packet, so that the error queue can tell where it was to go; who
+ * tells of it, if it is another, is the peer itself.
+ */
 static void kinet_invent_error(struct sock *sk, u16 family,
 			       const struct in6_addr *to, __be16 port,
 			       const struct kinet_error *error)
@@ -165,8 +168,10 @@ static void kinet_invent_error(struct sock *sk, u16 family,
 	if (family == AF_INET) {
 		skb->protocol = htons(ETH_P_IP);
 		ip_hdr(skb)->daddr = to->s6_addr32[3];
+		ip_hdr(skb)->saddr = to->s6_addr32[3];
 	} else {
 		skb->protocol = htons(ETH_P_IPV6);
+		ipv6_hdr(skb)->saddr = *to;
 		ipv6_hdr(skb)->daddr = *to;
 	}
 	__skb_pull(skb, len);

@@ -5,7 +5,6 @@
  * Nothing is shared with the host's transports, so no port needs a claim; and an
  * unknown port is answered by an error of our own.
  */
-#include <linux/errqueue.h>
 #include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <net/icmp.h>
@@ -111,19 +110,20 @@ void kinet_isolated_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt)
 
 static void kinet_isolated_error(struct sk_buff *skb, struct kinet_pkt *pkt)
 {
-	static const struct kinet_error refused = {
-		.err	= ECONNREFUSED,
-		.fatal	= true,
-		.origin	= SO_EE_ORIGIN_ICMP,
-		.type	= ICMP_DEST_UNREACH,
-		.code	= ICMP_PORT_UNREACH,
-	};
 	enum kinet_count refusal = kinet_dgram_accept(skb, pkt);
+	struct kinet_error refused;
 
 	if (refusal != KINET_COUNTS) {
 		kinet_drop(skb, pkt, refusal);
 		return;
 	}
+	/* What the host's sockets are told by ICMP */
+	if (pkt->family == AF_INET)
+		kinet_icmp4_map(ICMP_DEST_UNREACH, ICMP_PORT_UNREACH, 0,
+				&refused);
+	else
+		kinet_icmp6_map(ICMPV6_DEST_UNREACH, ICMPV6_PORT_UNREACH, 0,
+				&refused);
 	kinet_peer_error(pkt, &refused);
 	consume_skb(skb);
 }
