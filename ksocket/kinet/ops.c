@@ -16,9 +16,17 @@ static bool kinet_is_dead(const struct socket *sock)
 	return READ_ONCE(kinet_sk(sock->sk)->dead);
 }
 
+/* What a call says that was under way when kinet was drained */
+static int kinet_outcome(const struct socket *sock, int ret)
+{
+	return ret < 0 && kinet_is_dead(sock) ? -ENETDOWN : ret;
+}
+
 static int kinet_bind(struct socket *sock, struct sockaddr *addr, int len)
 {
-	return kinet_is_dead(sock) ? -ENETDOWN : inet_bind(sock, addr, len);
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	return kinet_outcome(sock, inet_bind(sock, addr, len));
 }
 
 /* A raw socket for IPv6 hears nothing of IPv4. */
@@ -36,7 +44,7 @@ static int kinet6_bind(struct socket *sock, struct sockaddr *addr, int len)
 		return -ENETDOWN;
 	if (kinet_is_mapped_raw(sock, addr, len))
 		return -EADDRNOTAVAIL;
-	return inet6_bind(sock, addr, len);
+	return kinet_outcome(sock, inet6_bind(sock, addr, len));
 }
 
 static int kinet_connect(struct socket *sock, struct sockaddr *addr, int len,
@@ -44,7 +52,7 @@ static int kinet_connect(struct socket *sock, struct sockaddr *addr, int len,
 {
 	if (kinet_is_dead(sock))
 		return -ENETDOWN;
-	return inet_dgram_connect(sock, addr, len, flags);
+	return kinet_outcome(sock, inet_dgram_connect(sock, addr, len, flags));
 }
 
 static int kinet_getname(struct socket *sock, struct sockaddr *addr, int peer)
@@ -93,10 +101,10 @@ static int kinet_ops_getsockopt(struct socket *sock, int level, int name,
 
 static int kinet_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
 {
-	int ret = kinet_is_dead(sock) ? -ENETDOWN : inet_sendmsg(sock, msg, len);
-
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
 	/* Who was waiting is woken with an error that another may have taken. */
-	return ret < 0 && kinet_is_dead(sock) ? -ENETDOWN : ret;
+	return kinet_outcome(sock, inet_sendmsg(sock, msg, len));
 }
 
 static int kinet_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,

@@ -56,7 +56,8 @@ static int kinet_raw_hash(struct sock *sk)
 	if (!kinet_sk(sk)->wire)
 		return 0;
 	spin_lock_bh(&kn->raw_lock);
-	if (sk_unhashed(sk)) {
+	/* One that was drained while it disconnected, stays away. */
+	if (sk_unhashed(sk) && !READ_ONCE(kinet_sk(sk)->dead)) {
 		kinet_sk(sk)->raw_protocol = sk->sk_protocol;
 		sk_add_node_rcu(sk, &kn->raw);
 		sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);

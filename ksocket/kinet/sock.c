@@ -78,7 +78,7 @@ int kinet_sock_init(struct sock *sk)
 }
 
 /**
- * kinet_sock_destroy() - end a socket, which is then taken from its table
+ * kinet_sock_destroy() - end a socket
  * @sk: sock
  *
  * Context: Process context. May sleep.
@@ -88,6 +88,8 @@ void kinet_sock_destroy(struct sock *sk)
 	lock_sock(sk);
 	kinet_cork_flush(sk);
 	release_sock(sk);
+	/* Its port is of the wire that it has, so the mode stays until it goes. */
+	sk->sk_prot->unhash(sk);
 	kinet_net_unuse(sk);
 }
 

@@ -178,15 +178,17 @@ static int kinet_port_any(struct sock *sk)
  * @sk: sock, locked, its address set
  * @port: which one, 0 for any
  *
- * Return: 0, -EADDRINUSE, -ENOMEM.
+ * Return: 0, -EADDRINUSE, -ENOMEM, -ENETDOWN once kinet is drained.
  */
 int kinet_get_port(struct sock *sk, unsigned short port)
 {
 	struct kinet_net *kn = kinet_net(sock_net(sk));
-	int err;
+	int err = -ENETDOWN;
 
 	mutex_lock(&kn->lock);
-	err = port ? kinet_port_take(sk, port) : kinet_port_any(sk);
+	/* Whoever drains sets this first, then takes away what it has here. */
+	if (!READ_ONCE(kinet_sk(sk)->dead))
+		err = port ? kinet_port_take(sk, port) : kinet_port_any(sk);
 	mutex_unlock(&kn->lock);
 	return err;
 }
