@@ -110,27 +110,57 @@ static int kinet_cork_push(struct sock *sk)
 	return err;
 }
 
-static int kinet_cork_add(struct sock *sk, struct msghdr *msg, size_t len)
+/* A piece of which there is room for more, however short it is. */
+static int kinet_cork_append(struct sock *sk, struct msghdr *msg, size_t len)
 {
 	struct kinet_sock *k = kinet_sk(sk);
-	struct kinet_flow *flow = k->pending_flow;
 	bool first = skb_queue_empty(&k->pending);
+	unsigned int headroom;
 	struct sk_buff *skb;
 	int err;
 
-	err = kinet_dgram_check(sk, flow, k->pending_len + len);
-	if (err)
-		return err;
+	headroom = kinet_ip_headroom(k->pending_flow) + KINET_HEADER_LEN;
 	/* The others would wait for the room that they themselves take. */
-	skb = kinet_dgram_piece(sk, msg, len,
-				kinet_ip_headroom(flow) + KINET_HEADER_LEN,
+	skb = kinet_dgram_piece(sk, msg, len, headroom,
+				SKB_MAX_ORDER(headroom, 0),
 				first && !(msg->msg_flags & MSG_DONTWAIT),
 				&err);
 	if (!skb)
 		return err == -EAGAIN && !first ? -ENOBUFS : err;
 	__skb_queue_tail(&k->pending, skb);
-	k->pending_len += len;
 	return 0;
+}
+
+/* How much of a piece goes into the last one's memory */
+static size_t kinet_cork_fill(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct sk_buff *last = skb_peek_tail(&kinet_sk(sk)->pending);
+
+	if (!last)
+		return 0;
+	len = min_t(size_t, len, skb_tailroom(last));
+	if (!len ||
+	    !copy_from_iter_full(skb_tail_pointer(last), len, &msg->msg_iter))
+		return 0;
+	skb_put(last, len);
+	return len;
+}
+
+static int kinet_cork_add(struct sock *sk, struct msghdr *msg, size_t len)
+{
+	struct kinet_sock *k = kinet_sk(sk);
+	size_t filled;
+	int err;
+
+	err = kinet_dgram_check(sk, k->pending_flow, k->pending_len + len);
+	if (err)
+		return err;
+	filled = kinet_cork_fill(sk, msg, len);
+	if (filled < len || skb_queue_empty(&k->pending))
+		err = kinet_cork_append(sk, msg, len - filled);
+	if (!err)
+		k->pending_len += len;
+	return err;
 }
 
 /**

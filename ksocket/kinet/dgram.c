@@ -11,9 +11,6 @@
 
 #include "kinet.h"
 
-/* A message up to here is one piece of memory. */
-#define KINET_LINEAR	(PAGE_SIZE / 2)
-
 /**
  * kinet_dgram_check() - may a message of this length be sent?
  * @sk: sock
@@ -43,27 +40,29 @@ int kinet_dgram_check(struct sock *sk, const struct kinet_flow *flow, size_t len
  * @msg: where the bytes come from
  * @len: bytes
  * @headroom: bytes to leave before them
+ * @linear: bytes of the piece of memory that the first are in; if there are
+ *	less, more can be added
  * @wait: whether to wait for room in the send buffer
  * @err: where an errno is stored
  *
  * Return: an skb that @sk pays for, or NULL.
  */
 struct sk_buff *kinet_dgram_piece(struct sock *sk, struct msghdr *msg,
-				  size_t len, unsigned int headroom, bool wait,
-				  int *err)
+				  size_t len, unsigned int headroom,
+				  size_t linear, bool wait, int *err)
 {
-	size_t linear = min_t(size_t, len, KINET_LINEAR);
+	size_t first = min(len, linear);
 	struct sk_buff *skb;
 
-	skb = sock_alloc_send_pskb(sk, headroom + linear, len - linear,
+	skb = sock_alloc_send_pskb(sk, headroom + linear, len - first,
 				   !wait, err,
 				   PAGE_ALLOC_COSTLY_ORDER);
 	if (!skb)
 		return NULL;
 	skb_reserve(skb, headroom);
-	skb_put(skb, linear);
-	skb->data_len = len - linear;
-	skb->len += len - linear;
+	skb_put(skb, first);
+	skb->data_len = len - first;
+	skb->len += len - first;
 	*err = skb_copy_datagram_from_iter(skb, 0, &msg->msg_iter, len);
 	if (!*err)
 		return skb;
@@ -144,6 +143,7 @@ static int kinet_dgram_send(struct sock *sk, struct msghdr *msg, size_t len,
 		return 0;
 	skb = kinet_dgram_piece(sk, msg, len,
 				kinet_ip_headroom(flow) + KINET_HEADER_LEN,
+				min_t(size_t, len, KINET_LINEAR),
 				!(msg->msg_flags & MSG_DONTWAIT), &err);
 	return skb ? kinet_dgram_push(sk, skb, flow) : err;
 }

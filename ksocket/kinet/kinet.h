@@ -248,12 +248,15 @@ bool kinet_group_allows(const struct sock *sk, const struct kinet_pkt *pkt);
 extern struct proto kinet_dgram_prot;
 extern struct proto kinet6_dgram_prot;
 
+/* A message up to here is one piece of memory. */
+#define KINET_LINEAR	(PAGE_SIZE / 2)
+
 int kinet_dgram_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
 int kinet_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 			int flags, int *addr_len);
 struct sk_buff *kinet_dgram_piece(struct sock *sk, struct msghdr *msg,
-				  size_t len, unsigned int headroom, bool wait,
-				  int *err);
+				  size_t len, unsigned int headroom,
+				  size_t linear, bool wait, int *err);
 int kinet_dgram_check(struct sock *sk, const struct kinet_flow *flow, size_t len);
 int kinet_dgram_push(struct sock *sk, struct sk_buff *skb,
 		     struct kinet_flow *flow);

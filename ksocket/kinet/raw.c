@@ -356,6 +356,7 @@ static int kinet_raw_send(struct sock *sk, struct msghdr *msg, size_t len,
 	if (msg->msg_flags & MSG_PROBE)
 		return 0;
 	skb = kinet_dgram_piece(sk, msg, len, kinet_ip_headroom(flow),
+				min_t(size_t, len, KINET_LINEAR),
 				!(msg->msg_flags & MSG_DONTWAIT), &err);
 	if (!skb)
 		return err;
