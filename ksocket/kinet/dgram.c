@@ -70,12 +70,23 @@ struct sk_buff *kinet_dgram_piece(struct sock *sk, struct msghdr *msg,
 	return NULL;
 }
 
+static __sum16 kinet_dgram_sum(const struct kinet_flow *flow, unsigned int len,
+			       u8 protocol, __wsum sum)
+{
+	const struct flowi4 *fl4 = &flow->fl.u.ip4;
+	const struct flowi6 *fl6 = &flow->fl.u.ip6;
+
+	return flow->family == AF_INET ?
+	       csum_tcpudp_magic(fl4->saddr, fl4->daddr, len, protocol, sum) :
+	       csum_ipv6_magic(&fl6->saddr, &fl6->daddr, len, protocol, sum);
+}
+
+/* Devices make the sums of the protocols that they know. */
 static void kinet_dgram_checksum(struct sock *sk, struct sk_buff *skb,
 				 struct kinet_flow *flow)
 {
-	struct flowi4 *fl4 = &flow->fl.u.ip4;
-	struct flowi6 *fl6 = &flow->fl.u.ip6;
 	u8 protocol = flow->fl.u.__fl_common.flowic_proto;
+	struct udphdr *uh = udp_hdr(skb);
 
 	/* RFC 768 may go without, RFC 8200 (section 8.1) may not. */
 	if (protocol == IPPROTO_UDP && sk->sk_no_check_tx &&
@@ -84,14 +95,16 @@ static void kinet_dgram_checksum(struct sock *sk, struct sk_buff *skb,
 	/* On the isolated wire it is in the same place. */
 	BUILD_BUG_ON(offsetof(struct udphdr, check) !=
 		     offsetof(struct kinet_isolated_header, check));
+	if (protocol != IPPROTO_UDP) {
+		uh->check = kinet_dgram_sum(flow, skb->len, protocol,
+					    skb_checksum(skb, 0, skb->len, 0)) ?:
+			    CSUM_MANGLED_0;
+		return;
+	}
 	skb->ip_summed = CHECKSUM_PARTIAL;
 	skb->csum_start = skb_transport_header(skb) - skb->head;
 	skb->csum_offset = offsetof(struct udphdr, check);
-	udp_hdr(skb)->check = flow->family == AF_INET ?
-		~csum_tcpudp_magic(fl4->saddr, fl4->daddr, skb->len, protocol,
-				   0) :
-		~csum_ipv6_magic(&fl6->saddr, &fl6->daddr, skb->len, protocol,
-				 0);
+	uh->check = ~kinet_dgram_sum(flow, skb->len, protocol, 0);
 }
 
 /**
