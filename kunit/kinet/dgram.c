@@ -4,6 +4,7 @@
  */
 #include <linux/inet.h>
 #include <linux/udp.h>
+#include <net/ip.h>
 
 #include "wire.h"
 
@@ -58,6 +59,27 @@ static void a_message_is_one_segment(struct kunit *test)
 	wire_close(sock);
 }
 
+/* No device knows where that protocol has its checksum. */
+static void protocol_of_our_own_is_summed_here(struct kunit *test)
+{
+	struct socket *sock = wire_socket(test, "127.0.0.1", PORT);
+	struct sk_buff *skb;
+
+	kinet_sk(sock->sk)->wire = &wire_isolated;
+	KUNIT_EXPECT_EQ(test, say(sock, "in ", "127.0.0.2", 77, MSG_MORE), 3);
+	KUNIT_EXPECT_EQ(test, say(sock, "pieces", "127.0.0.2", 77, 0), 6);
+	skb = skb_dequeue(&wire_sent);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_EXPECT_TRUE(test, skb->ip_summed == CHECKSUM_NONE);
+	KUNIT_EXPECT_EQ(test, 0, csum_tcpudp_magic(in_aton("127.0.0.1"),
+						   in_aton("127.0.0.2"),
+						   skb->len, KINET_IP_DGRAM,
+						   skb_checksum(skb, 0, skb->len,
+								0)));
+	kfree_skb(skb);
+	wire_close(sock);
+}
+
 static void pieces_are_one_segment(struct kunit *test)
 {
 	struct socket *sock = wire_socket(test, "127.0.0.1", PORT);
@@ -77,6 +99,52 @@ static void pieces_are_one_segment(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, skb_copy_bits(skb, 0, bytes, sizeof(bytes)), 0);
 	KUNIT_EXPECT_MEMEQ(test, bytes + KINET_HEADER_LEN, "one after!", 10);
 	kfree_skb(skb);
+	KUNIT_EXPECT_EQ(test, refcount_read(&sock->sk->sk_wmem_alloc), 1);
+	wire_close(sock);
+}
+
+/* Messages as long as they may be, in pieces of @size bytes */
+static void say_in_pieces(struct kunit *test, struct socket *sock,
+			  unsigned int size)
+{
+	static const unsigned int whole = 65507;
+	char *text = kunit_kzalloc(test, size + 1, GFP_KERNEL);
+	struct sk_buff *skb;
+	unsigned int sent;
+	u8 *bytes;
+
+	KUNIT_ASSERT_NOT_NULL(test, text);
+	for (sent = 0; sent + size <= whole; sent += size) {
+		memset(text, 'a' + sent / size % 26, size);
+		KUNIT_ASSERT_EQ_MSG(test, say(sock, text, "127.0.0.2", 77,
+					      MSG_MORE), size,
+				    "after %u bytes", sent);
+	}
+	KUNIT_EXPECT_EQ(test, say(sock, "", "127.0.0.2", 77, 0), 0);
+	skb = skb_dequeue(&wire_sent);
+	KUNIT_ASSERT_NOT_NULL(test, skb);
+	KUNIT_ASSERT_EQ(test, skb->len, KINET_HEADER_LEN + sent);
+	bytes = kvmalloc(skb->len, GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, bytes);
+	KUNIT_EXPECT_EQ(test, skb_copy_bits(skb, KINET_HEADER_LEN, bytes, sent),
+			0);
+	while (sent--)
+		if (bytes[sent] != 'a' + sent / size % 26)
+			break;
+	KUNIT_EXPECT_EQ_MSG(test, sent, -1, "the first byte that isn't right");
+	kvfree(bytes);
+	kfree_skb(skb);
+}
+
+static void pieces_of_any_size_have_room(struct kunit *test)
+{
+	struct socket *sock = wire_socket(test, "127.0.0.1", PORT);
+	/* One byte, and more than is best kept in one piece of memory */
+	static const unsigned int sizes[] = { 1, 100, 2049, 3700, 5000 };
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+		say_in_pieces(test, sock, sizes[i]);
 	KUNIT_EXPECT_EQ(test, refcount_read(&sock->sk->sk_wmem_alloc), 1);
 	wire_close(sock);
 }
@@ -155,9 +223,35 @@ static void memory_comes_back(struct kunit *test)
 	wire_close(sock);
 }
 
+/* Who began to bind before it was drained, comes too late. */
+static void drained_gets_no_port(struct kunit *test)
+{
+	struct socket *sock = wire_socket(test, "127.0.0.1", PORT);
+	struct sock *sk = sock->sk;
+
+	sk->sk_prot->unhash(sk);
+	kinet_sk(sk)->dead = true;
+	lock_sock(sk);
+	KUNIT_EXPECT_EQ(test, sk->sk_prot->get_port(sk, PORT), -ENETDOWN);
+	KUNIT_EXPECT_EQ(test, sk->sk_prot->get_port(sk, 0), -ENETDOWN);
+	release_sock(sk);
+	KUNIT_EXPECT_TRUE(test, sk_unhashed(sk));
+	wire_close(sock);
+}
+
+static void port_goes_before_the_socket(struct kunit *test)
+{
+	wire_close(wire_socket(test, "127.0.0.1", PORT));
+	KUNIT_EXPECT_FALSE(test, wire_given_back_late);
+}
+
 static struct kunit_case dgram_cases[] = {
 	KUNIT_CASE(a_message_is_one_segment),
+	KUNIT_CASE(protocol_of_our_own_is_summed_here),
 	KUNIT_CASE(pieces_are_one_segment),
+	KUNIT_CASE(pieces_of_any_size_have_room),
+	KUNIT_CASE(drained_gets_no_port),
+	KUNIT_CASE(port_goes_before_the_socket),
 	KUNIT_CASE(mtu_is_a_bound_for_those_who_ask),
 	KUNIT_CASE(the_most_particular_one_hears),
 	KUNIT_CASE(memory_comes_back),

@@ -15,14 +15,18 @@
 #include "wire.h"
 
 struct sk_buff_head wire_sent;
+bool wire_given_back_late;
 
 static int claim(struct sock *sk, unsigned short port)
 {
 	return 0;
 }
 
+/* By then its namespace may have gone over to another wire. */
 static void unclaim(struct sock *sk)
 {
+	if (list_empty(&kinet_sk(sk)->node))
+		wire_given_back_late = true;
 }
 
 static unsigned int mtu(const struct kinet_flow *flow)
@@ -41,6 +45,17 @@ static int xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 static const struct kinet_wire wire = {
 	.name		= "fake",
 	.dgram		= IPPROTO_UDP,
+	.claim		= claim,
+	.unclaim	= unclaim,
+	.route		= kinet_ip_route,
+	.mtu		= mtu,
+	.xmit		= xmit,
+};
+
+/* And one whose protocol is kinet's own */
+const struct kinet_wire wire_isolated = {
+	.name		= "fake",
+	.dgram		= KINET_IP_DGRAM,
 	.claim		= claim,
 	.unclaim	= unclaim,
 	.route		= kinet_ip_route,
@@ -150,6 +165,7 @@ void wire_receive(struct kunit *test, const char *from, unsigned short sport,
 int wire_init(struct kunit *test)
 {
 	skb_queue_head_init(&wire_sent);
+	wire_given_back_late = false;
 	return 0;
 }
 

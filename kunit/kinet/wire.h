@@ -13,6 +13,9 @@
 #define WIRE_MTU	1000
 
 extern struct sk_buff_head wire_sent;
+extern const struct kinet_wire wire_isolated;
+/* A port was given back by a socket that didn't count as one any more. */
+extern bool wire_given_back_late;
 
 struct socket *wire_socket(struct kunit *test, const char *addr,
 			   unsigned short port);
