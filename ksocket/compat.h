@@ -217,6 +217,13 @@ static inline int ksock_compat_sendmsg(struct socket *sock, struct msghdr *msg)
 #define ksock_compat_set_ubuf_ops(ubuf, name)	((ubuf)->callback = (name))
 #endif
 
+/* Who answers sock_diag is held while it does since 6.8, a mutex is before. */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_DIAG_OWNER	.owner = THIS_MODULE,
+#else
+#define KSOCK_COMPAT_DIAG_OWNER
+#endif
+
 /* In a tracepoint, whose __string() knows the source since 6.10. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_assign_str(dst, src)	__assign_str(dst)

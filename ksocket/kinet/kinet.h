@@ -113,6 +113,7 @@ bool kinet_ip_must_not_fragment(const struct sock *sk,
  * @wire: how it reaches the network; never changes
  * @claim: what keeps its port ours, or NULL
  * @node: in &kinet_net.socks
+ * @serial: larger than that of all who were there before
  * @pending: pieces of a message that is not complete (MSG_MORE, UDP_CORK)
  * @pending_flow: where it will go
  * @pending_len: bytes of it
@@ -128,6 +129,7 @@ struct kinet_sock {
 	const struct kinet_wire		*wire;
 	struct kinet_claim		*claim;
 	struct list_head		node;
+	unsigned long			serial;
 	struct sk_buff_head		pending;
 	struct kinet_flow		*pending_flow;
 	unsigned int			pending_len;
@@ -340,8 +342,9 @@ void kinet_isolated_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt);
  * @wire: what new sockets get
  * @hooked: packets come to us
  * @users: sockets; while there are any, the mode stays
- * @socks: all of them
- * @socks_lock: for @socks
+ * @socks: all of them, by their serial
+ * @serial: of the newest
+ * @socks_lock: for @socks, @serial
  * @control: what answers on the isolated wire, for IPv4 and IPv6
  * @dgram: datagram sockets that have a port
  * @raw: raw sockets
@@ -359,7 +362,8 @@ struct kinet_net {
 	bool				hooked;
 	unsigned int			users;
 	struct list_head		socks;
-	spinlock_t			socks_lock;	/* socks */
+	unsigned long			serial;
+	spinlock_t			socks_lock;	/* socks, serial */
 	struct sock			*control[2];
 	struct kinet_table		*dgram;
 	struct hlist_head		raw;
@@ -389,7 +393,7 @@ int kinet_net_set_mode(struct net *net, const char *name);
 bool kinet_is_drained(void);
 void kinet_drain(bool on);
 
-/* --- sysctl.c, proc.c, family.c: each begins and ends --- */
+/* --- sysctl.c, proc.c, family.c, diag.c: each begins and ends --- */
 
 int kinet_sysctl_add(struct net *net);
 void kinet_sysctl_remove(struct net *net);
@@ -398,5 +402,7 @@ void kinet_proc_remove(struct net *net);
 int kinet_family_init(void);
 void kinet_family_exit(void);
 int kinet_family_number(bool ipv6);
+int kinet_diag_init(void);
+void kinet_diag_exit(void);
 
 #endif /* _KINET_H */

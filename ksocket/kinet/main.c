@@ -27,6 +27,7 @@
  * drain.c	ending all sockets
  * sysctl.c	net.kinet
  * proc.c	/proc/net/kinet
+ * diag.c	sock_diag
  * count.c	counters
  * trace.c	tracepoints
  * header.c, port.c, icmpmap.c	what needs neither sock nor skb
@@ -80,8 +81,13 @@ static int __init kinet_init(void)
 	err = kinet_family_init();
 	if (err)
 		goto isolated;
+	err = kinet_diag_init();
+	if (err)
+		goto family;
 	return 0;
 
+family:
+	kinet_family_exit();
 isolated:
 	kinet_isolated_exit();
 pernet:
@@ -96,6 +102,7 @@ protos:
 /* No socket is there: each holds the module. */
 static void __exit kinet_exit(void)
 {
+	kinet_diag_exit();
 	kinet_family_exit();
 	kinet_isolated_exit();
 	unregister_pernet_subsys(&kinet_net_ops);

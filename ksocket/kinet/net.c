@@ -33,6 +33,7 @@ int kinet_net_use(struct net *net, struct sock *sk)
 	k->wire = kn->wire;
 	kn->users++;
 	spin_lock_bh(&kn->socks_lock);
+	k->serial = ++kn->serial;
 	list_add_tail(&k->node, &kn->socks);
 	spin_unlock_bh(&kn->socks_lock);
 	kinet_count(net, KINET_SOCK_OPENED);
