@@ -13,10 +13,9 @@ from blocked import until
 from events import Events, both_modes
 from ksock import DEFERRED
 from peers import INET, INET6, UNIX, every_family
+from tracing import traced
 
 pytestmark = pytest.mark.smoke
-
-TRACING = Path("/sys/kernel/tracing")
 
 
 def counters(namespace) -> dict:
@@ -122,17 +121,10 @@ def test_the_listing_shows_the_longest_callback(ends, family, mode):
 # --- tracepoints
 
 @pytest.fixture(name="trace")
-def traced():
+def ksocket_traced():
     """Everything that ksocket traces, as a function that returns it."""
-    if not TRACING.exists():
-        pytest.skip("this kernel has no tracing")
-    if not (TRACING / "events").exists():
-        subprocess.run(["mount", "-t", "tracefs", "none", TRACING], check=True, timeout=60)
-    switch = TRACING / "events/ksocket/enable"
-    switch.write_text("1", "ascii")
-    (TRACING / "trace").write_text("", "ascii")
-    yield lambda: re.findall(r"(ksock_\w+): (.*)", (TRACING / "trace").read_text("ascii"))
-    switch.write_text("0", "ascii")
+    with traced("ksocket") as lines:
+        yield lines
 
 
 def values(lines, name) -> list:
