@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Delayed acknowledgements: RFC 9293, section 3.8.6.3; RFC 5681, section 4.2
+ * Delayed acknowledgments: RFC 9293, section 3.8.6.3; RFC 5681, section 4.2
  */
 #include <kunit/test.h>
 
@@ -91,7 +91,7 @@ static const struct urgent_param urgent_params[] = {
 	  KINET_ACK_AT_ONCE },
 	{ "two in one, by GRO", SEG(2000), KINET_ACK_AT_ONCE },
 	{ "nearly two", SEG(1999), KINET_ACK_DELAYED },
-	{ "an acknowledgement", SEG(0), KINET_ACK_NOTHING },
+	{ "an acknowledgment", SEG(0), KINET_ACK_NOTHING },
 };
 
 KUNIT_ARRAY_PARAM_DESC(urgent, urgent_params, name);
@@ -178,7 +178,7 @@ static void late_data_are_no_answer(struct kunit *test)
 
 /*
  * MUST-40: less than 0.5 s; SHLD-19: no more than two full segments wait. An
- * acknowledgement that is due is asked for by each arrival until it is sent.
+ * acknowledgment that is due is asked for by each arrival until it is sent.
  */
 static void nothing_waits_too_long(struct kunit *test)
 {

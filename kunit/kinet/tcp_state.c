@@ -150,7 +150,7 @@ static const struct walk_param walk_params[] = {
 		{ KINET_EV_SYN, TCP_SYN_RECV },
 		{ KINET_EV_CLOSE, TCP_FIN_WAIT1 },
 		{ KINET_EV_RST, TCP_CLOSE } } },
-	{ "acknowledgement and FIN in one", {	/* figure 5, note 2 */
+	{ "acknowledgment and FIN in one", {	/* figure 5, note 2 */
 		{ KINET_EV_CONNECT, TCP_SYN_SENT },
 		{ KINET_EV_SYN_ACK, TCP_ESTABLISHED },
 		{ KINET_EV_CLOSE, TCP_FIN_WAIT1 },

@@ -167,7 +167,7 @@ static const struct ack_param ack_params[] = {
 
 KUNIT_ARRAY_PARAM_DESC(ack, ack_params, name);
 
-static void acknowledgements_are_told_apart(struct kunit *test)
+static void acknowledgments_are_told_apart(struct kunit *test)
 {
 	static const u32 una[] = { 0, 0xfffffe00, 0x7ffffe00 };
 	const struct ack_param *param = test->param_value;
@@ -193,12 +193,12 @@ struct update_param {
 /* SND.WND is 4000, the segment's field is 100, the scale 3 */
 static const struct update_param update_params[] = {
 	{ "newer segment", 1, 0, false, 800 },
-	{ "newer segment, older acknowledgement", 1, -1, false, 800 },
-	{ "same segment, newer acknowledgement", 0, 1, false, 800 },
-	{ "same segment, same acknowledgement", 0, 0, false, 800 },
-	{ "same segment, older acknowledgement", 0, -1, false, 4000 },
+	{ "newer segment, older acknowledgment", 1, -1, false, 800 },
+	{ "same segment, newer acknowledgment", 0, 1, false, 800 },
+	{ "same segment, same acknowledgment", 0, 0, false, 800 },
+	{ "same segment, older acknowledgment", 0, -1, false, 4000 },
 	{ "older segment", -1, 0, false, 4000 },
-	{ "older segment, newer acknowledgement", -1, 1, false, 4000 },
+	{ "older segment, newer acknowledgment", -1, 1, false, 4000 },
 	{ "a SYN", -1000, -1000, true, 100 },
 };
 
@@ -308,7 +308,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(a_syn_has_no_scale),
 	KUNIT_CASE_PARAM(windows_are_offered, offer_gen_params),
 	KUNIT_CASE(the_edge_never_goes_back),
-	KUNIT_CASE_PARAM(acknowledgements_are_told_apart, ack_gen_params),
+	KUNIT_CASE_PARAM(acknowledgments_are_told_apart, ack_gen_params),
 	KUNIT_CASE_PARAM(the_peer_changes_its_window, update_gen_params),
 	KUNIT_CASE(the_largest_window_is_remembered),
 	KUNIT_CASE_PARAM(as_much_is_sent_as_should, send_gen_params),

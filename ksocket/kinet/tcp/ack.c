@@ -1,10 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * Delayed acknowledgements: RFC 9293, section 3.8.6.3 (SHLD-18, SHLD-19,
+ * Delayed acknowledgments: RFC 9293, section 3.8.6.3 (SHLD-18, SHLD-19,
  * MUST-40) and RFC 5681, section 4.2
  *
  * At the start of a connection each segment is acknowledged at once, for the
- * peer's slow start lives on acknowledgements; later every second full one.
+ * peer's slow start lives on acknowledgments; later every second full one.
  * What is left waits: for our own data, in a dialogue; else for the next
  * segment, a little longer than segments have been apart lately.
  */
@@ -109,7 +109,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_ack_arrived);
  *
  * Nobody has answered: this is no dialogue.
  *
- * Return: whether an acknowledgement has to be sent.
+ * Return: whether an acknowledgment has to be sent.
  */
 bool kinet_ack_expired(struct kinet_ack *ack, u64 now)
 {
@@ -121,7 +121,7 @@ bool kinet_ack_expired(struct kinet_ack *ack, u64 now)
 EXPORT_SYMBOL_IF_KUNIT(kinet_ack_expired);
 
 /**
- * kinet_ack_sent() - an acknowledgement went
+ * kinet_ack_sent() - an acknowledgment went
  * @ack: of this connection
  * @now: microseconds
  * @data: together with data

@@ -24,13 +24,13 @@ enum kinet_acking {
 
 /**
  * struct kinet_ack - what was received and not yet acknowledged
- * @due: when the delayed acknowledgement is, microseconds; 0: there is none
+ * @due: when the delayed acknowledgment is, microseconds; 0: there is none
  * @last: when data were received last, 0: never
  * @gap: smoothed time between segments, microseconds
- * @bytes: received since the last acknowledgement
+ * @bytes: received since the last acknowledgment
  * @quick: how many segments are still acknowledged at once
  * @dialogue: what we receive is answered by data, which take the
- *	      acknowledgement along
+ *	      acknowledgment along
  */
 struct kinet_ack {
 	u64	due;

@@ -2,7 +2,7 @@
 /*
  * Forged segments: RFC 5961
  *
- * Acknowledgement numbers are checked by kinet_ack_kind().
+ * Acknowledgment numbers are checked by kinet_ack_kind().
  */
 #include "window.h"
 

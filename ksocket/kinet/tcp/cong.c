@@ -123,7 +123,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_cong_limited);
 /**
  * kinet_cong_acked() - new data were acknowledged, outside of recovery
  * @cong: of this connection
- * @ack: the acknowledgement
+ * @ack: the acknowledgment
  */
 void kinet_cong_acked(struct kinet_cong *cong, const struct kinet_cong_ack *ack)
 {

@@ -27,7 +27,7 @@ enum kinet_cong_event {
 };
 
 /**
- * struct kinet_cong_ack - an acknowledgement of new data, outside of recovery
+ * struct kinet_cong_ack - an acknowledgment of new data, outside of recovery
  * @now: when it came, microseconds
  * @acked: bytes that it acknowledges, by number or by SACK
  * @flight: bytes that were on their way before it
@@ -80,7 +80,7 @@ struct kinet_cong_ops {
  * @ssthresh: slow start threshold, bytes
  * @mss: SMSS
  * @max: @cwnd never gets larger
- * @abc: L of RFC 3465, segments: growth by one acknowledgement in slow start
+ * @abc: L of RFC 3465, segments: growth by one acknowledgment in slow start
  * @counted: bytes acknowledged since @cwnd grew last, in congestion avoidance
  * @prior_cwnd: before the loss
  * @prior_ssthresh: before the loss

@@ -18,7 +18,7 @@ void kinet_newreno_init(struct kinet_newreno *newreno, u32 iss)
 EXPORT_SYMBOL_IF_KUNIT(kinet_newreno_init);
 
 /**
- * kinet_newreno_dupack() - a duplicate acknowledgement
+ * kinet_newreno_dupack() - a duplicate acknowledgment
  * @newreno: of this connection
  * @una: SND.UNA
  * @nxt: SND.NXT
@@ -55,7 +55,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_newreno_dupack);
  *
  * 3.2, (3).
  *
- * Return: what to do. After the first partial acknowledgement (@partial was
+ * Return: what to do. After the first partial acknowledgment (@partial was
  * false before) the retransmission timer starts anew, and not after others.
  */
 enum kinet_newreno_does kinet_newreno_ack(struct kinet_newreno *newreno, u32 ack)

@@ -43,7 +43,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_paws_check);
  * @seq: SEG.SEQ
  * @last_ack: Last.ACK.sent
  *
- * R3 and section 4.3: of the segment that the next acknowledgement is about,
+ * R3 and section 4.3: of the segment that the next acknowledgment is about,
  * not of one that came out of order. That it isn't older than TS.Recent was
  * checked, unless TS.Recent is too old to compare.
  */

@@ -144,7 +144,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_board_resent);
 /**
  * kinet_board_enters() - is it time for loss recovery?
  * @board: the scoreboard
- * @dupacks: duplicate acknowledgements in a row
+ * @dupacks: duplicate acknowledgments in a row
  *
  * Section 5, (1) and (2). After a time-out not before all that was on its way
  * then was acknowledged (section 5.1).

@@ -28,7 +28,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_reno_ssthresh);
  * @acked: bytes
  *
  * RFC 5681, (2), with the limit of RFC 3465, section 2.2: L segments for one
- * acknowledgement, 1 after a time-out.
+ * acknowledgment, 1 after a time-out.
  *
  * Return: bytes that weren't counted, because ssthresh was reached.
  */
@@ -69,7 +69,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_reno_avoid);
 /**
  * kinet_reno_acked() - new data were acknowledged
  * @cong: of this connection
- * @ack: the acknowledgement
+ * @ack: the acknowledgment
  */
 void kinet_reno_acked(struct kinet_cong *cong, const struct kinet_cong_ack *ack)
 {
@@ -95,7 +95,7 @@ void kinet_reno_enter(struct kinet_cong *cong)
 EXPORT_SYMBOL_IF_KUNIT(kinet_reno_enter);
 
 /**
- * kinet_reno_inflate() - another duplicate acknowledgement
+ * kinet_reno_inflate() - another duplicate acknowledgment
  * @cong: of this connection
  *
  * Step 4.
@@ -107,7 +107,7 @@ void kinet_reno_inflate(struct kinet_cong *cong)
 EXPORT_SYMBOL_IF_KUNIT(kinet_reno_inflate);
 
 /**
- * kinet_reno_deflate() - a partial acknowledgement
+ * kinet_reno_deflate() - a partial acknowledgment
  * @cong: of this connection
  * @acked: bytes
  *
@@ -124,7 +124,7 @@ void kinet_reno_deflate(struct kinet_cong *cong, u32 acked)
 EXPORT_SYMBOL_IF_KUNIT(kinet_reno_deflate);
 
 /**
- * kinet_reno_exit() - a full acknowledgement
+ * kinet_reno_exit() - a full acknowledgment
  * @cong: of this connection
  * @flight: bytes that are still on their way
  *

@@ -62,7 +62,7 @@ static u64 kinet_rtt_approach(u64 from, u64 to, u32 steps)
  * @rtt: what is known
  * @limits: of this connection
  * @us: measured round trip, microseconds
- * @flight: bytes that were on their way when the acknowledgement came
+ * @flight: bytes that were on their way when the acknowledgment came
  * @mss: SMSS, above 0
  *
  * It ends a backoff (section 5, step 5.6 and the note to it).
@@ -94,7 +94,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_rtt_sample);
 /**
  * kinet_rtt_from_stamp() - a round trip, by the time stamp that came back
  * @now: our clock of time stamps, milliseconds
- * @tsecr: the echo, of an acknowledgement of new data (RFC 7323, section 4.1)
+ * @tsecr: the echo, of an acknowledgment of new data (RFC 7323, section 4.1)
  * @us: where the round trip is stored
  *
  * Karn's ambiguity doesn't touch it (RFC 6298, section 3).
@@ -114,7 +114,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_rtt_from_stamp);
 
 /**
  * kinet_rtt_measure() - a round trip, by when a segment was sent
- * @now: when its acknowledgement came, microseconds
+ * @now: when its acknowledgment came, microseconds
  * @sent: when it was sent
  * @resent: it was sent more than once
  * @us: where the round trip is stored
@@ -132,7 +132,7 @@ bool kinet_rtt_measure(u64 now, u64 sent, bool resent, u32 *us)
 EXPORT_SYMBOL_IF_KUNIT(kinet_rtt_measure);
 
 /**
- * kinet_rtt_rto() - how long to wait for an acknowledgement
+ * kinet_rtt_rto() - how long to wait for an acknowledgment
  * @rtt: what is known
  * @limits: of this connection
  *

@@ -16,7 +16,7 @@
  * struct kinet_rtt_limits - what bounds the time-out, microseconds
  * @min: least that is added to the round trip, 200 ms as Linux has it, where
  *	 RFC 6298, (2.4), would have the sum a second at least. A peer may delay
- *	 its acknowledgement so long, however short the way
+ *	 its acknowledgment so long, however short the way
  * @max: longest time-out, backed off or not, at least 60 s
  * @granularity: of the clock that measures and times out
  */

@@ -78,7 +78,7 @@ static void kinet_board_forget(struct kinet_board *board)
  * @board: the scoreboard
  * @ack: SEG.ACK, after SND.UNA, not after SND.NXT
  *
- * RFC 6675, section 5: an acknowledgement of all that was on its way when a
+ * RFC 6675, section 5: an acknowledgment of all that was on its way when a
  * loss was found ends the recovery.
  *
  * Return: what it does to the recovery.
@@ -161,15 +161,15 @@ static bool kinet_board_valid(const struct kinet_board *board,
 }
 
 /**
- * kinet_board_sack() - take the blocks of an acknowledgement
- * @board: the scoreboard, which knows the acknowledgement's number already
+ * kinet_board_sack() - take the blocks of an acknowledgment
+ * @board: the scoreboard, which knows the acknowledgment's number already
  * @blocks: in the segment's order
  * @count: how many
  *
  * Update () of RFC 6675.
  *
  * Return: bytes that they tell for the first time; with any, a repeated
- * acknowledgement is a duplicate one (RFC 6675, section 2).
+ * acknowledgment is a duplicate one (RFC 6675, section 2).
  */
 u32 kinet_board_sack(struct kinet_board *board, const struct kinet_range *blocks,
 		     unsigned int count)
@@ -185,7 +185,7 @@ u32 kinet_board_sack(struct kinet_board *board, const struct kinet_range *blocks
 EXPORT_SYMBOL_IF_KUNIT(kinet_board_sack);
 
 /**
- * kinet_dsack() - does an acknowledgement tell of data that came twice?
+ * kinet_dsack() - does an acknowledgment tell of data that came twice?
  * @ack: SEG.ACK
  * @blocks: of the segment
  * @count: how many

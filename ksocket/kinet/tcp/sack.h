@@ -52,7 +52,7 @@ enum kinet_next {
 	KINET_NEXT_RESCUE,	/* rule 4: retransmit the last segment */
 };
 
-/* What an acknowledgement does to a recovery */
+/* What an acknowledgment does to a recovery */
 enum kinet_progress {
 	KINET_PROGRESS_NONE,	/* there is no recovery */
 	KINET_PROGRESS_PARTIAL,
@@ -90,9 +90,9 @@ void kinet_board_expired(struct kinet_board *board);
 /**
  * struct kinet_newreno - RFC 6582
  * @recover: of it, behind the highest number that was sent then
- * @dupacks: duplicate acknowledgements in a row
+ * @dupacks: duplicate acknowledgments in a row
  * @recovering: in fast recovery
- * @partial: a partial acknowledgement came in this recovery
+ * @partial: a partial acknowledgment came in this recovery
  */
 struct kinet_newreno {
 	u32	recover;

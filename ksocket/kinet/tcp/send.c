@@ -10,7 +10,7 @@
 #include "window.h"
 
 /**
- * kinet_ack_kind() - what an acknowledgement number is
+ * kinet_ack_kind() - what an acknowledgment number is
  * @window: what is on its way
  * @ack: SEG.ACK
  *
@@ -110,7 +110,7 @@ static bool kinet_snd_partial(const struct kinet_snd_window *window,
  * whole segments by it.
  *
  * Return: bytes that may be sent at once, of which all but the last segment are
- * full; 0: wait for an acknowledgement, for more data or for a time-out.
+ * full; 0: wait for an acknowledgment, for more data or for a time-out.
  */
 u32 kinet_snd_now(const struct kinet_snd_window *window,
 		  const struct kinet_sending *sending)

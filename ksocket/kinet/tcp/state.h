@@ -19,10 +19,10 @@ enum kinet_event {
 	KINET_EV_CLOSE,		/* the user has no more to send */
 	KINET_EV_ABORT,		/* the user wants no more of it */
 	KINET_EV_SYN,		/* SYN without ACK */
-	KINET_EV_SYN_ACK,	/* SYN, and an acknowledgement of ours */
-	KINET_EV_ACK_SYN,	/* an acknowledgement of our SYN */
+	KINET_EV_SYN_ACK,	/* SYN, and an acknowledgment of ours */
+	KINET_EV_ACK_SYN,	/* an acknowledgment of our SYN */
 	KINET_EV_FIN,		/* FIN, in order */
-	KINET_EV_ACK_FIN,	/* an acknowledgement of our FIN */
+	KINET_EV_ACK_FIN,	/* an acknowledgment of our FIN */
 	KINET_EV_RST,		/* a RST that was found valid */
 	KINET_EV_TIMEOUT,	/* R2, user time-out, 2 MSL */
 	KINET_EV_REUSE,		/* TIME-WAIT gives way, RFC 6191 */

@@ -49,7 +49,7 @@ enum kinet_timewait_does kinet_timewait(const struct kinet_timewait *tw,
 		return kinet_timewait_newer(tw, seg) ? KINET_TIMEWAIT_REUSE :
 						       KINET_TIMEWAIT_ACK;
 	}
-	/* The peer hasn't got the acknowledgement of its FIN. */
+	/* The peer hasn't got the acknowledgment of its FIN. */
 	if (seg->flags & KINET_FIN && seg->seq + seg->len == tw->rcv_nxt)
 		return KINET_TIMEWAIT_AGAIN;
 	if (!kinet_timewait_fits(tw, seg))

@@ -108,10 +108,10 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_window_offer);
  * @window: what it knows
  * @space: room, after the user has read
  *
- * Two segments' worth, so that not each read has its acknowledgement, or
+ * Two segments' worth, so that not each read has its acknowledgment, or
  * anything at all for a peer that can't send a full one.
  *
- * Return: whether an acknowledgement should be sent for it.
+ * Return: whether an acknowledgment should be sent for it.
  */
 bool kinet_window_update_due(const struct kinet_rcv_window *window,
 			     const struct kinet_rcv_space *space)

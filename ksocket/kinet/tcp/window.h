@@ -69,7 +69,7 @@ struct kinet_snd_window {
 	u8	scale;
 };
 
-/* What an acknowledgement number is */
+/* What an acknowledgment number is */
 enum kinet_ack_kind {
 	KINET_ACK_NEW,		/* SND.UNA < SEG.ACK =< SND.NXT */
 	KINET_ACK_SAME,		/* SEG.ACK = SND.UNA */
@@ -80,7 +80,7 @@ enum kinet_ack_kind {
 /**
  * struct kinet_sending - what there is to be sent
  * @queued: bytes of data that were never sent, D
- * @small_out: a segment that wasn't full awaits its acknowledgement
+ * @small_out: a segment that wasn't full awaits its acknowledgment
  * @nodelay: TCP_NODELAY
  * @corked: TCP_CORK, or MSG_MORE on what was written last
  * @fin: a FIN follows the data
@@ -121,7 +121,7 @@ struct kinet_paws {
 
 enum kinet_paws_verdict {
 	KINET_PAWS_PASS,
-	KINET_PAWS_OLD,		/* to be dropped, with an acknowledgement */
+	KINET_PAWS_OLD,		/* to be dropped, with an acknowledgment */
 	KINET_PAWS_MISSING,	/* to be dropped silently */
 };
 
