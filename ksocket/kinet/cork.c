@@ -96,14 +96,14 @@ static int kinet_cork_push(struct sock *sk)
 {
 	struct kinet_sock *k = kinet_sk(sk);
 	struct sk_buff *skb;
-	size_t whole;
 	int err;
 
 	if (skb_queue_empty(&k->pending))
 		return 0;
 	skb = kinet_cork_join(&k->pending);
-	whole = skb->len + KINET_HEADER_LEN + kinet_ip_header_len(k->pending_flow);
-	if (skb_has_frag_list(skb) && whole > k->wire->mtu(k->pending_flow))
+	if (skb_has_frag_list(skb) &&
+	    kinet_dgram_whole(k->pending_flow, skb->len) >
+	    k->wire->mtu(k->pending_flow))
 		skb = kinet_cork_copy(sk, skb);
 	err = kinet_dgram_push(sk, skb, k->pending_flow);
 	kinet_cork_flush(sk);

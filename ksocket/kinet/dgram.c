@@ -11,6 +11,12 @@
 
 #include "kinet.h"
 
+/* Bytes of the packet that a message of @len bytes would be */
+size_t kinet_dgram_whole(const struct kinet_flow *flow, size_t len)
+{
+	return len + KINET_HEADER_LEN + kinet_ip_header_len(flow);
+}
+
 /**
  * kinet_dgram_check() - may a message of this length be sent?
  * @sk: sock
@@ -21,7 +27,7 @@
  */
 int kinet_dgram_check(struct sock *sk, const struct kinet_flow *flow, size_t len)
 {
-	size_t whole = len + KINET_HEADER_LEN + kinet_ip_header_len(flow);
+	size_t whole = kinet_dgram_whole(flow, len);
 	unsigned int mtu = kinet_sk(sk)->wire->mtu(flow);
 
 	/* IPv6 doesn't count its own header. */

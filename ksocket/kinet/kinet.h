@@ -178,6 +178,8 @@ int kinet_setsockopt(struct sock *sk, int level, int name, sockptr_t value,
 		     unsigned int len);
 int kinet_getsockopt(struct sock *sk, int level, int name, char __user *value,
 		     int __user *len);
+int kinet_put_option(char __user *value, int __user *len, const void *from,
+		     unsigned int size);
 int kinet_queue_len(struct sock *sk, int cmd, int *value);
 
 /* --- buffer.c: what waits to be received --- */
@@ -259,6 +261,7 @@ int kinet_dgram_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 struct sk_buff *kinet_dgram_piece(struct sock *sk, struct msghdr *msg,
 				  size_t len, unsigned int headroom,
 				  size_t linear, bool wait, int *err);
+size_t kinet_dgram_whole(const struct kinet_flow *flow, size_t len);
 int kinet_dgram_check(struct sock *sk, const struct kinet_flow *flow, size_t len);
 int kinet_dgram_push(struct sock *sk, struct sk_buff *skb,
 		     struct kinet_flow *flow);

@@ -523,21 +523,6 @@ static int kinet_raw_setsockopt(struct sock *sk, int level, int name,
 	return kinet_setsockopt(sk, level, name, value, len);
 }
 
-static int kinet_raw_get(char __user *value, int __user *len, const void *from,
-			 unsigned int size)
-{
-	int room;
-
-	if (get_user(room, len))
-		return -EFAULT;
-	if (room < 0)
-		return -EINVAL;
-	room = min_t(unsigned int, room, size);
-	if (put_user(room, len) || copy_to_user(value, from, room))
-		return -EFAULT;
-	return 0;
-}
-
 static int kinet_raw_get6(struct sock *sk, int name, char __user *value,
 			  int __user *len)
 {
@@ -553,7 +538,7 @@ static int kinet_raw_get6(struct sock *sk, int name, char __user *value,
 	default:
 		return -ENOPROTOOPT;
 	}
-	return kinet_raw_get(value, len, &number, sizeof(number));
+	return kinet_put_option(value, len, &number, sizeof(number));
 }
 
 static int kinet_raw_get_filter(struct sock *sk, int name, char __user *value,
@@ -565,7 +550,7 @@ static int kinet_raw_get_filter(struct sock *sk, int name, char __user *value,
 		return -ENOPROTOOPT;
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMP)
 		return -EOPNOTSUPP;
-	return kinet_raw_get(value, len, &k->icmp_filter, sizeof(k->icmp_filter));
+	return kinet_put_option(value, len, &k->icmp_filter, sizeof(k->icmp_filter));
 }
 
 static int kinet_raw_get_filter6(struct sock *sk, int name, char __user *value,
@@ -577,8 +562,8 @@ static int kinet_raw_get_filter6(struct sock *sk, int name, char __user *value,
 		return -EOPNOTSUPP;
 	if (name != ICMPV6_FILTER)
 		return -ENOPROTOOPT;
-	return kinet_raw_get(value, len, &k->icmp6_filter,
-			     sizeof(k->icmp6_filter));
+	return kinet_put_option(value, len, &k->icmp6_filter,
+				sizeof(k->icmp6_filter));
 }
 
 static int kinet_raw_getsockopt(struct sock *sk, int level, int name,
@@ -587,7 +572,7 @@ static int kinet_raw_getsockopt(struct sock *sk, int level, int name,
 	int protocol = kinet_raw_protocol(sk);
 
 	if (level == SOL_KINET && name == KINET_RAW_PROTOCOL)
-		return kinet_raw_get(value, len, &protocol, sizeof(protocol));
+		return kinet_put_option(value, len, &protocol, sizeof(protocol));
 	if (kinet_raw_has6(sk, level, name))
 		return kinet_raw_get6(sk, name, value, len);
 	if (level == SOL_RAW)

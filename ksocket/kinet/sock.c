@@ -162,21 +162,38 @@ int kinet_setsockopt(struct sock *sk, int level, int name, sockptr_t value,
 	return ipv6_setsockopt(sk, level, name, value, len);
 }
 
-static int kinet_get_udp(struct sock *sk, int name, char __user *value,
-			 int __user *len)
+/**
+ * kinet_put_option() - answer getsockopt(2)
+ * @value: where the value is stored
+ * @len: bytes of room there, then of the value
+ * @from: the value
+ * @size: bytes of it
+ *
+ * Return: 0, -EINVAL, -EFAULT.
+ */
+int kinet_put_option(char __user *value, int __user *len, const void *from,
+		     unsigned int size)
 {
-	int room, on = kinet_sk(sk)->corked;
+	int room;
 
-	if (name != UDP_CORK)
-		return -ENOPROTOOPT;
 	if (get_user(room, len))
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	room = min_t(int, room, sizeof(on));
-	if (put_user(room, len) || copy_to_user(value, &on, room))
+	room = min_t(unsigned int, room, size);
+	if (put_user(room, len) || copy_to_user(value, from, room))
 		return -EFAULT;
 	return 0;
+}
+
+static int kinet_get_udp(struct sock *sk, int name, char __user *value,
+			 int __user *len)
+{
+	int on = kinet_sk(sk)->corked;
+
+	if (name != UDP_CORK)
+		return -ENOPROTOOPT;
+	return kinet_put_option(value, len, &on, sizeof(on));
 }
 
 /**
