@@ -24,6 +24,15 @@ SOL_KINET, RAW_PROTOCOL = 0x6b6e, 1
 _libc = ctypes.CDLL(None, use_errno=True)
 
 
+def failure(call, *args) -> int:
+    """The errno that a call fails with, 0 when it doesn't"""
+    try:
+        call(*args)
+    except OSError as error:
+        return error.errno
+    return 0
+
+
 def families() -> dict:
     """The numbers: {AF_INET: 22, AF_INET6: 25}"""
     told = dict(line.split() for line in (PROC / "families").read_text("ascii").splitlines())

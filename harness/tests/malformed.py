@@ -11,6 +11,8 @@ import socket
 import struct
 from dataclasses import dataclass
 
+from checksum import checksum
+
 INET, INET6 = socket.AF_INET, socket.AF_INET6
 UDP, ANY = 17, 200          # ANY: a protocol of raw sockets alone
 NOBODYS = 201               # and one that they don't have either
@@ -18,12 +20,6 @@ ICMP, ICMP6, AUTH, NONE = 1, 58, 51, 59
 HOP, ROUTING, FRAGMENT, DEST = 0, 43, 44, 60
 MTU = 1500
 NUMBER = struct.Struct("!Q")
-
-
-def checksum(data: bytes) -> int:
-    """RFC 1071: a sum of 16 bit words in ones' complement is the rest modulo 65535."""
-    rest = int.from_bytes(data + bytes(len(data) % 2), "big") % 0xffff
-    return ~(rest or 0xffff) & 0xffff
 
 
 @dataclass

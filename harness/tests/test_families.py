@@ -8,6 +8,7 @@ import struct
 import pytest
 
 from blocked import BOUND, until
+from checksum import checksum
 from ksock import NULL_DONE, VSOCK
 from peers import INET, INET6, SEQPACKET, UNIX, load_vsock, name, where
 
@@ -88,14 +89,6 @@ def test_socket_file(ends, tmp_path):
 
 
 # --- raw
-
-def checksum(data) -> int:
-    """RFC 1071"""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
-
 
 def raw(ends, family, protocol):
     with ends.net.client:

@@ -14,7 +14,7 @@ import topology
 
 import kinet
 from blocked import until
-from kinet import INET, INET6, address, talk
+from kinet import INET, INET6, address, failure, talk
 from peers import inet_family
 from test_kinet_options import EITHER, disconnect, maker, nothing
 from wire import Capture, chain, rules, sums_in_software, tracked
@@ -35,15 +35,6 @@ def narrow():
         for end, device in ((net.router, "east"), (net.server, "eth")):
             topology.ip([f"link set {device} mtu 1300"], end.name)
         yield net
-
-
-def failure(call, *args) -> int:
-    """The errno that a call fails with, 0 when it doesn't"""
-    try:
-        call(*args)
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def hears_of_error(sock) -> int:

@@ -10,6 +10,7 @@ import kinet
 import pytest
 
 from blocked import until
+from checksum import checksum
 from kinet import INET, INET6, RAW, address
 from peers import inet_family
 from test_kinet_options import EITHER, disconnect, maker, nothing
@@ -20,15 +21,6 @@ ICMP, ICMPV6, UDP = socket.IPPROTO_ICMP, socket.IPPROTO_ICMPV6, socket.IPPROTO_U
 SOL_RAW, ICMP_FILTER, ICMPV6_FILTER, IPV6_CHECKSUM, IPV6_HDRINCL = 255, 1, 1, 7, 36
 ECHO = {INET: (8, 0), INET6: (128, 129)}
 BLOCK_ALL = b"\xff" * 32
-
-
-def checksum(data: bytes) -> int:
-    """RFC 1071"""
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data[:len(data) // 2 * 2]))
-    total += data[-1] << 8 if len(data) % 2 else 0
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 def request(family, number=1, data=b"is anybody there?") -> bytes:

@@ -12,7 +12,7 @@ import pytest
 
 import kinet
 from blocked import until
-from kinet import DGRAM, INET, INET6, RAW, address, open_socket, talk
+from kinet import DGRAM, INET, INET6, RAW, address, failure, open_socket, talk
 from peers import inet_family
 from test_kinet_options import EITHER, maker
 
@@ -23,15 +23,6 @@ CLONE_NEWUSER, CLONE_NEWNET = 0x10000000, 0x40000000
 NET = Path("/proc/sys/net")
 
 _libc = ctypes.CDLL(None, use_errno=True)
-
-
-def errno_of(what, *args) -> int:
-    """0, or the errno that a function fails with"""
-    try:
-        what(*args)
-    except OSError as error:
-        return error.errno
-    return 0
 
 
 def read(name: str) -> str:
@@ -45,13 +36,13 @@ def write(name: str, value):
 
 
 def in_child(prepare, what) -> int:
-    """errno_of() in a process of its own, once it has prepared itself"""
+    """failure() in a process of its own, once it has prepared itself"""
     child = os.fork()
     if not child:
         code = 255
         with contextlib.suppress(Exception):
             prepare()
-            code = errno_of(what)
+            code = failure(what)
         os._exit(code)
     return os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
 
@@ -180,7 +171,7 @@ def test_shared_by_one_user_alone(pair, made, kind, family):
         with files_of(user):
             sock = maker(made, kind)(pair.server, family, bind=False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
-        return errno_of(sock.bind, address(pair.server, family, 5800))
+        return failure(sock.bind, address(pair.server, family, 5800))
     assert [attempt(user) for user in (SOMEBODY, SOMEBODY_ELSE, SOMEBODY, 0)] == [
         0, errno.EADDRINUSE, 0, errno.EADDRINUSE]
 
@@ -196,14 +187,14 @@ def test_none_of_the_hosts_joins(pair, made, family):
             for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
                 sock.setsockopt(socket.SOL_SOCKET, option, 1)
         ours.bind(address(pair.server, family, 5801))
-        assert errno_of(stock.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
+        assert failure(stock.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
         ours.close()
         stock.bind(address(pair.server, family, 5801))
         with files_of(user):
             ours = made.ours(pair.server, family, bind=False)
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
             ours.setsockopt(socket.SOL_SOCKET, option, 1)
-        assert errno_of(ours.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
+        assert failure(ours.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
         stock.close()
 
 
@@ -217,7 +208,7 @@ def test_behind_a_neighbour(pair, made):
             socks[kind].bind((pair.server.v4 if kind == "ours" else "127.0.0.1", 5802))
         wide = made.ours(pair.server, bind=False)
         wide.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        assert errno_of(wide.bind, ("0.0.0.0", 5802)) == errno.EADDRINUSE
+        assert failure(wide.bind, ("0.0.0.0", 5802)) == errno.EADDRINUSE
         socks["stock"].close()
         wide.bind(("0.0.0.0", 5802))
         for sock in (wide, *socks.values()):
@@ -250,7 +241,7 @@ def test_settings(pair, name):
         before = read(f"kinet/{name}")
         assert before == GOOD[name][-1]
         for value in filter(None, BAD[name]):
-            assert errno_of(write, f"kinet/{name}", value) == errno.EINVAL, value
+            assert failure(write, f"kinet/{name}", value) == errno.EINVAL, value
             assert read(f"kinet/{name}") == before
         for value in GOOD[name]:
             write(f"kinet/{name}", value)
@@ -261,7 +252,7 @@ def test_ports_as_the_hosts(pair):
     """No low port is given to who doesn't ask for one, as it is with the host's range."""
     with pair.client:
         for name in ("kinet/ip_local_port_range", "ipv4/ip_local_port_range"):
-            assert errno_of(write, name, "1023 5000") == errno.EINVAL
+            assert failure(write, name, "1023 5000") == errno.EINVAL
         before = read("kinet/ip_local_port_range")
         with unprivileged_from(1000):
             write("kinet/ip_local_port_range", "1023 5000")
@@ -291,7 +282,7 @@ def test_range_of_one_port(pair, made):
         other.settimeout(None)
         one.sendto(b"x", peer.getsockname())
         assert one.getsockname()[1] == 30001
-        assert errno_of(other.sendto, b"x", peer.getsockname()) == errno.EAGAIN
+        assert failure(other.sendto, b"x", peer.getsockname()) == errno.EAGAIN
         one.close()
         other.sendto(b"x", peer.getsockname())
         assert other.getsockname()[1] == 30001

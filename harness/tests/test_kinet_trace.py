@@ -11,8 +11,8 @@ import pytest
 import topology
 
 from blocked import until
+from checksum import checksum
 from kinet import INET, RAW, address
-from malformed import checksum
 from peers import inet_family
 from tracing import traced
 

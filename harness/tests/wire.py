@@ -11,6 +11,7 @@ import struct
 from dataclasses import dataclass
 
 from blocked import until
+from checksum import checksum
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
@@ -49,15 +50,6 @@ def sums_in_software(namespace, device="eth"):
     request = struct.pack("16sP16x", device.encode(), ctypes.addressof(value))
     with namespace, socket.socket(INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, SIOCETHTOOL, request)
-
-
-def checksum(data: bytes) -> int:
-    """RFC 1071; 0 over what has its checksum in it"""
-    data += bytes(len(data) % 2)
-    total = sum(struct.unpack(f"!{len(data) // 2}H", data))
-    while total >> 16:
-        total = (total & 0xffff) + (total >> 16)
-    return ~total & 0xffff
 
 
 @dataclass
