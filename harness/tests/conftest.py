@@ -85,8 +85,23 @@ def depend(path: Path):
             subprocess.run(["modprobe", name], check=True, timeout=60)
 
 
+HOOKS = ("prerouting", "input", "forward", "output", "postrouting")
+
+
 @pytest.fixture(scope="session", autouse=True)
-def loaded():
+def hooked():
+    """A chain at each of netfilter's hooks, so that kinet's are never the first or the last.
+
+    The kernel patches its code for those, and an emulator with a thread per processor may go
+    on with what the code was: see CONFIG_JUMP_LABEL in harness/config/x86.config.
+    """
+    chains = "".join(f"chain {hook} {{ type filter hook {hook} priority 0; }}\n" for hook in HOOKS)
+    subprocess.run(["nft", "-f", "-"], input=f"table inet hooked {{\n{chains}}}\n", text=True,
+                   check=True, timeout=60)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def loaded(hooked):
     """The project's modules, loaded once for all tests.
 
     They are not removed here: the laboratory does that after the last test,
