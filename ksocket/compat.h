@@ -22,6 +22,7 @@
 #endif
 
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#include <linux/skbuff_ref.h>
 #include <linux/unaligned.h>
 #else
 #include <asm/unaligned.h>
@@ -80,6 +81,13 @@ static inline bool ksock_compat_freebind(const struct sock *sk)
 #define ksock_compat_inet6_pmtudisc(sk)	(inet6_sk(sk)->pmtudisc)
 #endif
 
+/* Flow labels that a sock has leased, of which its copy has none */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_fl_list_reset(sk)	(inet_sk(sk)->ipv6_fl_list = NULL)
+#else
+#define ksock_compat_fl_list_reset(sk)	(inet6_sk(sk)->ipv6_fl_list = NULL)
+#endif
+
 /* What control data IPv4 has to tell of each packet, IP_CMSG_* bits */
 static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 {
@@ -131,6 +139,47 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 									\
 		return err ? err : put_user(value, (int __user *)arg);	\
 	}
+#endif
+
+/* proto.accept, by a function that needs no more: get(sk, nonblock, &err) */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_PROTO_ACCEPT(name, get)				\
+	static struct sock *name(struct sock *sk,			\
+				 struct proto_accept_arg *arg)		\
+	{								\
+		return get(sk, arg->flags & O_NONBLOCK, &arg->err);	\
+	}
+#else
+#define KSOCK_COMPAT_PROTO_ACCEPT(name, get)				\
+	static struct sock *name(struct sock *sk, int flags, int *err,	\
+				 bool kern)				\
+	{								\
+		return get(sk, flags & O_NONBLOCK, err);		\
+	}
+#endif
+
+/* inet_accept(), unless @refusal, in which @sock is the listener, is an errno */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_OPS_ACCEPT(name, refusal)				\
+	static int name(struct socket *sock, struct socket *to,		\
+			struct proto_accept_arg *arg)			\
+	{								\
+		return (refusal) ?: inet_accept(sock, to, arg);		\
+	}
+#else
+#define KSOCK_COMPAT_OPS_ACCEPT(name, refusal)				\
+	static int name(struct socket *sock, struct socket *to,		\
+			int flags, bool kern)				\
+	{								\
+		return (refusal) ?: inet_accept(sock, to, flags, kern);	\
+	}
+#endif
+
+/* Of struct tcp_info since 6.2 */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define ksock_compat_tcp_info_rcv_wnd(info, wnd)	((info)->tcpi_rcv_wnd = (wnd))
+#else
+#define ksock_compat_tcp_info_rcv_wnd(info, wnd)
 #endif
 
 /* Tables end by their size since 6.6, by an empty entry before. */

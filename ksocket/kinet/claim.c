@@ -8,6 +8,12 @@
  * themselves, which the table has decided before: so all claims are a group of
  * SO_REUSEPORT, of a user that nobody is, and none of the host's sockets can
  * join them by whatever option.
+ *
+ * Connections share their listener's claim, so that the host doesn't give the
+ * port away while there are any, but to a listener with SO_REUSEADDR, once ours
+ * is gone: on the host it is the same, and both find their connections by both
+ * ends. The last of them may end where nobody may sleep: then the claim is
+ * dropped a little later.
  */
 #include <linux/net.h>
 #include <linux/slab.h>
@@ -19,20 +25,28 @@
 
 struct kinet_claim {
 	struct socket	*sock;
+	const struct sock *taker;
+	refcount_t	users;
+	struct list_head node;
+	struct work_struct work;
 	struct rcu_head	rcu;
 	struct in6_addr	addr;
 	int		device;
 	unsigned short	port;
 	u16		family;
 	bool		v6only;
+	bool		reuse;
+	bool		reuseport;
 };
+
+static struct workqueue_struct *kinet_claims;
 
 static bool kinet_is_claim(struct sock *sk)
 {
 	return !uid_valid(sock_i_uid(sk));
 }
 
-/* The host looks no further than the first of a group that lets us in. */
+/* The host's UDP looks no further than the first of a group that lets us in. */
 static bool kinet_claim_is_alone(struct sock *sk, unsigned short port)
 {
 	struct udp_hslot *slot;
@@ -71,13 +85,22 @@ static void kinet_claim_address(const struct kinet_claim *claim,
 	}
 }
 
+static int kinet_claim_ask(struct kinet_claim *claim)
+{
+	struct sockaddr_storage addr;
+
+	kinet_claim_address(claim, &addr);
+	return kernel_bind(claim->sock, (struct sockaddr *)&addr,
+			   claim->family == AF_INET ?
+			   sizeof(struct sockaddr_in) :
+			   sizeof(struct sockaddr_in6));
+}
+
 static int kinet_claim_bind(struct kinet_claim *claim)
 {
 	struct sock *sk = claim->sock->sk;
-	struct sockaddr_storage addr;
 	int err;
 
-	kinet_claim_address(claim, &addr);
 	SOCK_INODE(claim->sock)->i_uid = INVALID_UID;
 	lock_sock(sk);
 	sk->sk_bound_dev_if = claim->device;
@@ -88,28 +111,87 @@ static int kinet_claim_bind(struct kinet_claim *claim)
 	/* Ours was let through already, by its own option. */
 	ksock_compat_inet_set(sk, FREEBIND, freebind);
 	release_sock(sk);
-	err = kernel_bind(claim->sock, (struct sockaddr *)&addr,
-			  claim->family == AF_INET ?
-			  sizeof(struct sockaddr_in) :
-			  sizeof(struct sockaddr_in6));
+	err = kinet_claim_ask(claim);
+	/* A server that begins again isn't kept from it by old connections. */
+	if (err == -EADDRINUSE && claim->reuse &&
+	    claim->sock->type == SOCK_STREAM) {
+		sk->sk_reuse = SK_CAN_REUSE;
+		err = kinet_claim_ask(claim);
+		sk->sk_reuse = SK_NO_REUSE;
+	}
 	/* From now on nobody else gets in; who was there is seen. */
-	if (!err && !kinet_claim_is_alone(sk, claim->port))
+	if (!err && claim->sock->type == SOCK_DGRAM &&
+	    !kinet_claim_is_alone(sk, claim->port))
 		err = -EADDRINUSE;
 	return err;
+}
+
+static void kinet_claim_free(struct rcu_head *rcu)
+{
+	kfree(container_of(rcu, struct kinet_claim, rcu));
+}
+
+static void kinet_claim_release(struct kinet_claim *claim)
+{
+	struct kinet_net *kn = kinet_net(sock_net(claim->sock->sk));
+
+	spin_lock_bh(&kn->socks_lock);
+	list_del(&claim->node);
+	spin_unlock_bh(&kn->socks_lock);
+	sock_release(claim->sock);
+	/* Not kfree_rcu(): at unload rcu_barrier() waits for this. */
+	call_rcu(&claim->rcu, kinet_claim_free);
+}
+
+static void kinet_claim_work(struct work_struct *work)
+{
+	kinet_claim_release(container_of(work, struct kinet_claim, work));
 }
 
 static void kinet_claim_describe(struct kinet_claim *claim,
 				 const struct sock *sk, unsigned short port)
 {
+	refcount_set(&claim->users, 1);
+	claim->taker = sk;
+	INIT_WORK(&claim->work, kinet_claim_work);
 	claim->port = port;
 	claim->device = sk->sk_bound_dev_if;
 	claim->family = sk->sk_family;
 	claim->v6only = ipv6_only_sock(sk);
+	claim->reuse = sk->sk_reuse;
+	claim->reuseport = sk->sk_reuseport;
 	if (sk->sk_family == AF_INET6)
 		claim->addr = sk->sk_v6_rcv_saddr;
 	else
 		ipv6_addr_set_v4mapped(inet_sk(sk)->inet_rcv_saddr,
 				       &claim->addr);
+}
+
+/* Does a connection in its way, whose socket may be gone, let it share the port? */
+static bool kinet_claim_agrees(struct kinet_claim *claim, struct sock *sk)
+{
+	struct sock *other = claim->sock->sk;
+
+	return (claim->reuse && sk->sk_reuse) ||
+	       (claim->reuseport && sk->sk_reuseport) ||
+	       !kinet_share_device(sk, other) ||
+	       !inet_rcv_saddr_equal(sk, other, true);
+}
+
+/* Sockets have been asked already; what they have left behind has not. */
+static bool kinet_claims_agree(struct sock *sk, unsigned short port)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	struct kinet_claim *claim;
+	bool agree = true;
+
+	spin_lock_bh(&kn->socks_lock);
+	list_for_each_entry(claim, &kn->claims, node)
+		if (claim->port == port && claim->sock->type == sk->sk_type &&
+		    !kinet_claim_agrees(claim, sk))
+			agree = false;
+	spin_unlock_bh(&kn->socks_lock);
+	return agree;
 }
 
 /**
@@ -127,17 +209,24 @@ int kinet_claim_take(struct sock *sk, unsigned short port)
 	int err;
 
 	lockdep_assert_held(&kn->lock);
+	if (sk->sk_type == SOCK_STREAM && !kinet_claims_agree(sk, port))
+		return -EADDRINUSE;
 	claim = kzalloc(sizeof(*claim), GFP_KERNEL);
 	if (!claim)
 		return -ENOMEM;
 	kinet_claim_describe(claim, sk, port);
-	err = sock_create_kern(sock_net(sk), claim->family, SOCK_DGRAM,
-			       IPPROTO_UDP, &claim->sock);
+	err = sock_create_kern(sock_net(sk), claim->family, sk->sk_type,
+			       sk->sk_type == SOCK_STREAM ? IPPROTO_TCP :
+							    IPPROTO_UDP,
+			       &claim->sock);
 	if (err)
 		goto free;
 	err = kinet_claim_bind(claim);
 	if (err)
 		goto release;
+	spin_lock_bh(&kn->socks_lock);
+	list_add(&claim->node, &kn->claims);
+	spin_unlock_bh(&kn->socks_lock);
 	kinet_count(sock_net(sk), KINET_CLAIM);
 	WRITE_ONCE(kinet_sk(sk)->claim, claim);
 	return 0;
@@ -151,26 +240,75 @@ free:
 	return err;
 }
 
-static void kinet_claim_free(struct rcu_head *rcu)
+/* Who bound the port leaves; its connections have only its number in common. */
+static struct kinet_claim *kinet_claim_leave(struct sock *sk)
 {
-	kfree(container_of(rcu, struct kinet_claim, rcu));
+	struct kinet_claim *claim = xchg(&kinet_sk(sk)->claim, NULL);
+
+	if (claim && claim->taker == sk && claim->reuse)
+		claim->sock->sk->sk_reuse = SK_CAN_REUSE;
+	return claim;
 }
 
 /**
  * kinet_claim_drop() - give a port back to the host
  * @sk: sock that may have a claim, and is not in the table any more
+ *
+ * Context: Process context. May sleep.
  */
 void kinet_claim_drop(struct sock *sk)
 {
-	struct kinet_claim *claim = kinet_sk(sk)->claim;
+	struct kinet_claim *claim = kinet_claim_leave(sk);
 
 	lockdep_assert_held(&kinet_net(sock_net(sk))->lock);
-	if (!claim)
-		return;
-	WRITE_ONCE(kinet_sk(sk)->claim, NULL);
-	sock_release(claim->sock);
-	/* Not kfree_rcu(): at unload rcu_barrier() waits for this. */
-	call_rcu(&claim->rcu, kinet_claim_free);
+	if (claim && refcount_dec_and_test(&claim->users))
+		kinet_claim_release(claim);
+}
+
+/**
+ * kinet_claim_drop_later() - the same, where nobody may sleep
+ * @sk: sock that may have a claim
+ *
+ * Context: Any.
+ */
+void kinet_claim_drop_later(struct sock *sk)
+{
+	kinet_claim_put(kinet_claim_leave(sk));
+}
+
+void kinet_claim_hold(struct kinet_claim *claim)
+{
+	if (claim)
+		refcount_inc(&claim->users);
+}
+
+/**
+ * kinet_claim_put() - have no more to do with a claim
+ * @claim: claim, or NULL
+ *
+ * Context: Any.
+ */
+void kinet_claim_put(struct kinet_claim *claim)
+{
+	if (claim && refcount_dec_and_test(&claim->users))
+		queue_work(kinet_claims, &claim->work);
+}
+
+int kinet_claims_init(void)
+{
+	kinet_claims = alloc_workqueue("kinet_claims", WQ_UNBOUND, 0);
+	return kinet_claims ? 0 : -ENOMEM;
+}
+
+/* When this returns, all that were put are gone. */
+void kinet_claims_flush(void)
+{
+	flush_workqueue(kinet_claims);
+}
+
+void kinet_claims_exit(void)
+{
+	destroy_workqueue(kinet_claims);
 }
 
 /**

@@ -27,7 +27,8 @@ struct net;
 	X(CONNTRACK, "Conntrack")		\
 	X(TTL, "MinTtl")			\
 	X(MODE, "OtherMode")			\
-	X(BAD_ERROR, "BadError")
+	X(BAD_ERROR, "BadError")		\
+	X(LISTEN_FULL, "ListenFull")
 
 #define KINET_EVENTS(X)				\
 	X(DGRAM_IN, "DgramIn")			\
@@ -35,6 +36,21 @@ struct net;
 	X(DGRAM_REFUSED, "DgramRefused")	\
 	X(RAW_IN, "RawIn")			\
 	X(RAW_OUT, "RawOut")			\
+	X(SEGMENT_IN, "SegmentIn")		\
+	X(SEGMENT_OUT, "SegmentOut")		\
+	X(SEGMENT_RESENT, "SegmentResent")	\
+	X(SEGMENT_UNWANTED, "SegmentUnwanted")	\
+	X(RESET_IN, "ResetIn")			\
+	X(RESET_OUT, "ResetOut")		\
+	X(RECOVERY, "Recovery")			\
+	X(RESEND_TIMEOUT, "ResendTimeout")	\
+	X(TIMED_OUT, "TimedOut")		\
+	X(PROBE_OUT, "ProbeOut")		\
+	X(CHALLENGE_OUT, "ChallengeOut")	\
+	X(PAWS_DROP, "PawsDrop")		\
+	X(PRUNED, "Pruned")			\
+	X(ABORTED, "Aborted")			\
+	X(STATE_CHANGED, "StateChanged")	\
 	X(ERROR_IN, "ErrorIn")			\
 	X(PMTU_IN, "PmtuIn")			\
 	X(SEND_FAILED, "SendFailed")		\

@@ -40,6 +40,7 @@ static void kinet_drain_net(struct net *net)
 		kinet_sock_abort(sk);
 		sock_put(sk);
 	}
+	kinet_remains_purge(net);
 }
 
 /**

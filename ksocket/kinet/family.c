@@ -38,6 +38,10 @@ struct kinet_kind {
 
 static const struct kinet_kind kinet_kinds[] = {
 	{
+		.type	= SOCK_STREAM,
+		.prot	= { &kinet_stream_prot, &kinet6_stream_prot },
+		.ops	= { &kinet_stream_ops, &kinet6_stream_ops },
+	}, {
 		.type	= SOCK_DGRAM,
 		.prot	= { &kinet_dgram_prot, &kinet6_dgram_prot },
 		.ops	= { &kinet_dgram_ops, &kinet6_dgram_ops },
@@ -64,6 +68,9 @@ static int kinet_protocol(int type, int protocol)
 	if (type == SOCK_RAW)
 		return protocol > 0 && protocol < 256 ? protocol :
 							-EPROTONOSUPPORT;
+	if (type == SOCK_STREAM)
+		return !protocol || protocol == IPPROTO_TCP ?
+		       KINET_PROTO_STREAM : -EPROTONOSUPPORT;
 	return !protocol || protocol == IPPROTO_UDP ? KINET_PROTO_DGRAM :
 						      -EPROTONOSUPPORT;
 }
@@ -87,8 +94,8 @@ static void kinet_set_defaults(struct sock *sk)
 
 static void kinet_set_defaults6(struct sock *sk)
 {
-	struct kinet6_sock *k6 = (struct kinet6_sock *)sk;
-	struct ipv6_pinfo *np = &k6->inet6;
+	/* The last of each proto's struct */
+	struct ipv6_pinfo *np = (void *)sk + sk->sk_prot->obj_size - sizeof(*np);
 
 	inet_sk(sk)->pinet6 = np;
 	np->hop_limit = -1;
@@ -185,9 +192,14 @@ static bool kinet_is_number(const char *name, int number)
 
 /* --- by number, on PF_INET and PF_INET6 --- */
 
-static struct inet_protosw kinet_protosw[2][2] = {
+static struct inet_protosw kinet_protosw[2][3] = {
 	{
 		{
+			.type		= SOCK_STREAM,
+			.protocol	= KINET_PROTO_STREAM,
+			.prot		= &kinet_stream_prot,
+			.ops		= &kinet_stream_ops,
+		}, {
 			.type		= SOCK_DGRAM,
 			.protocol	= KINET_PROTO_DGRAM,
 			.prot		= &kinet_dgram_prot,
@@ -200,6 +212,11 @@ static struct inet_protosw kinet_protosw[2][2] = {
 		},
 	}, {
 		{
+			.type		= SOCK_STREAM,
+			.protocol	= KINET_PROTO_STREAM,
+			.prot		= &kinet6_stream_prot,
+			.ops		= &kinet6_stream_ops,
+		}, {
 			.type		= SOCK_DGRAM,
 			.protocol	= KINET_PROTO_DGRAM,
 			.prot		= &kinet6_dgram_prot,
@@ -215,22 +232,24 @@ static struct inet_protosw kinet_protosw[2][2] = {
 
 static void kinet_protosw_add(void)
 {
-	inet_register_protosw(&kinet_protosw[0][0]);
-	inet_register_protosw(&kinet_protosw[0][1]);
-	if (!ipv6_mod_enabled())
-		return;
-	inet6_register_protosw(&kinet_protosw[1][0]);
-	inet6_register_protosw(&kinet_protosw[1][1]);
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(kinet_protosw[0]); i++) {
+		inet_register_protosw(&kinet_protosw[0][i]);
+		if (ipv6_mod_enabled())
+			inet6_register_protosw(&kinet_protosw[1][i]);
+	}
 }
 
 static void kinet_protosw_remove(void)
 {
-	if (ipv6_mod_enabled()) {
-		inet6_unregister_protosw(&kinet_protosw[1][1]);
-		inet6_unregister_protosw(&kinet_protosw[1][0]);
+	int i = ARRAY_SIZE(kinet_protosw[0]);
+
+	while (i--) {
+		if (ipv6_mod_enabled())
+			inet6_unregister_protosw(&kinet_protosw[1][i]);
+		inet_unregister_protosw(&kinet_protosw[0][i]);
 	}
-	inet_unregister_protosw(&kinet_protosw[0][1]);
-	inet_unregister_protosw(&kinet_protosw[0][0]);
 }
 
 /**

@@ -351,6 +351,30 @@ int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
 	return err;
 }
 
+/**
+ * kinet_flow_back() - the way back to who has sent a packet
+ * @pkt: packet
+ * @flow: filled, but for ports and the route
+ */
+void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow)
+{
+	struct flowi_common *common = &flow->fl.u.__fl_common;
+
+	memset(flow, 0, sizeof(*flow));
+	flow->family = pkt->family;
+	flow->ttl = -1;
+	common->flowic_proto = pkt->protocol;
+	if (pkt->family == AF_INET) {
+		flow->fl.u.ip4.daddr = pkt->saddr.s6_addr32[3];
+		flow->fl.u.ip4.saddr = pkt->daddr.s6_addr32[3];
+		return;
+	}
+	flow->fl.u.ip6.daddr = pkt->saddr;
+	flow->fl.u.ip6.saddr = pkt->daddr;
+	if (ipv6_addr_type(&pkt->saddr) & IPV6_ADDR_LINKLOCAL)
+		common->flowic_oif = pkt->dif;
+}
+
 void kinet_flow_end(struct kinet_flow *flow)
 {
 	dst_release(flow->dst);

@@ -113,6 +113,25 @@ static unsigned int kinet_take(struct sk_buff *skb, struct kinet_pkt *pkt)
 	return kinet_take_one(skb, pkt) ? NF_STOLEN : NF_ACCEPT;
 }
 
+/* RFC 9293's ports are where UDP's are. */
+static unsigned int kinet_take_stream(struct sk_buff *skb, struct kinet_pkt *pkt)
+{
+	__be16 *ports, room[2];
+
+	ports = skb_header_pointer(skb, pkt->offset, sizeof(room), room);
+	if (!ports)
+		return NF_ACCEPT;
+	pkt->sport = ports[0];
+	pkt->dport = ports[1];
+	if (!kinet_stream_wants(pkt))
+		return NF_ACCEPT;
+	if (kinet_confirm(skb))
+		kinet_stream_receive(skb, pkt);
+	else
+		kinet_drop(skb, pkt, KINET_DROP_CONNTRACK);
+	return NF_STOLEN;
+}
+
 static bool kinet_is_interop(struct net *net)
 {
 	return READ_ONCE(kinet_net(net)->wire) == &kinet_interop;
@@ -127,6 +146,8 @@ static unsigned int kinet_hook4(void *priv, struct sk_buff *skb,
 	kinet_raw_receive(skb, &pkt);
 	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(state->net))
 		return kinet_take(skb, &pkt);
+	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(state->net))
+		return kinet_take_stream(skb, &pkt);
 	if (pkt.protocol == IPPROTO_ICMP)
 		kinet_icmp4_receive(skb, &pkt);
 	return NF_ACCEPT;
@@ -142,6 +163,8 @@ static unsigned int kinet_hook6(void *priv, struct sk_buff *skb,
 	kinet_raw_receive(skb, &pkt);
 	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(state->net))
 		return kinet_take(skb, &pkt);
+	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(state->net))
+		return kinet_take_stream(skb, &pkt);
 	if (pkt.protocol == IPPROTO_ICMPV6)
 		kinet_icmp6_receive(skb, &pkt);
 	return NF_ACCEPT;

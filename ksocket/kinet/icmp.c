@@ -70,6 +70,11 @@ static bool kinet_quoted6(struct sk_buff *skb, unsigned int offset,
 	return kinet_read_ports(skb, inner, quoted);
 }
 
+static bool kinet_is_stream(const struct kinet_pkt *quoted)
+{
+	return quoted->protocol == READ_ONCE(kinet_net(quoted->net)->wire)->stream;
+}
+
 static bool kinet_is_datagram(const struct kinet_pkt *quoted)
 {
 	return quoted->protocol == READ_ONCE(kinet_net(quoted->net)->wire)->dgram;
@@ -91,6 +96,11 @@ static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 		kinet_raw_error(clone, quoted, error);
 		if (kinet_is_datagram(quoted))
 			kinet_dgram_error(clone, quoted, error);
+		else if (kinet_is_stream(quoted))
+			kinet_stream_error(quoted,
+					   get_unaligned_be32(clone->data +
+							      quoted->offset + 4),
+					   error);
 	}
 	consume_skb(clone);
 }
@@ -98,6 +108,7 @@ static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 static bool kinet_is_ours(const struct kinet_pkt *quoted)
 {
 	return kinet_raw_hears(quoted) ||
+	       (kinet_is_stream(quoted) && kinet_stream_hears(quoted)) ||
 	       (kinet_is_datagram(quoted) &&
 		kinet_table_find(kinet_net(quoted->net)->dgram, NULL, quoted));
 }

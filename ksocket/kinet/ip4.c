@@ -64,7 +64,9 @@ static __be16 kinet_ip4_frag_off(struct sock *sk, struct sk_buff *skb,
 
 	if (pmtudisc == IP_PMTUDISC_DO || pmtudisc == IP_PMTUDISC_PROBE)
 		return htons(IP_DF);
-	if (skb->len <= kinet_ip_mtu(flow) && ip_dont_fragment(sk, flow->dst))
+	/* What is divided below is divided so that it fits. */
+	if ((skb_is_gso(skb) || skb->len <= kinet_ip_mtu(flow)) &&
+	    ip_dont_fragment(sk, flow->dst))
 		return htons(IP_DF);
 	return 0;
 }

@@ -29,6 +29,7 @@ static void kinet_isolated_unclaim(struct sock *sk)
 const struct kinet_wire kinet_isolated = {
 	.name		= "isolated",
 	.dgram		= KINET_IP_DGRAM,
+	.stream		= KINET_IP_STREAM,
 	.claim		= kinet_isolated_claim,
 	.unclaim	= kinet_isolated_unclaim,
 	.route		= kinet_ip_route,
@@ -63,26 +64,6 @@ static struct sk_buff *kinet_isolated_answer(const struct kinet_flow *flow,
 	return skb;
 }
 
-static void kinet_isolated_flow(const struct kinet_pkt *pkt,
-				struct kinet_flow *flow)
-{
-	struct flowi_common *common = &flow->fl.u.__fl_common;
-
-	memset(flow, 0, sizeof(*flow));
-	flow->family = pkt->family;
-	flow->ttl = -1;
-	common->flowic_proto = KINET_IP_DGRAM;
-	if (pkt->family == AF_INET) {
-		flow->fl.u.ip4.daddr = pkt->saddr.s6_addr32[3];
-		flow->fl.u.ip4.saddr = pkt->daddr.s6_addr32[3];
-		return;
-	}
-	flow->fl.u.ip6.daddr = pkt->saddr;
-	flow->fl.u.ip6.saddr = pkt->daddr;
-	if (ipv6_addr_type(&pkt->saddr) & IPV6_ADDR_LINKLOCAL)
-		common->flowic_oif = pkt->dif;
-}
-
 /**
  * kinet_isolated_refuse() - answer a datagram that nobody takes
  * @skb: packet; not consumed
@@ -97,7 +78,7 @@ void kinet_isolated_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt)
 	struct kinet_flow flow;
 	struct sk_buff *answer;
 
-	kinet_isolated_flow(pkt, &flow);
+	kinet_flow_back(pkt, &flow);
 	if (!kinet_ip_route(sk, &flow)) {
 		answer = kinet_isolated_answer(&flow, pkt);
 		if (answer)
@@ -128,12 +109,31 @@ static void kinet_isolated_error(struct sk_buff *skb, struct kinet_pkt *pkt)
 	consume_skb(skb);
 }
 
+/* A stream's header is TCP's. */
+static void kinet_isolated_stream(struct sk_buff *skb, struct kinet_pkt *pkt)
+{
+	__be16 *ports, room[2];
+
+	ports = skb_header_pointer(skb, pkt->offset, sizeof(room), room);
+	if (!ports) {
+		kinet_drop(skb, pkt, KINET_DROP_BAD_LENGTH);
+		return;
+	}
+	pkt->sport = ports[0];
+	pkt->dport = ports[1];
+	kinet_stream_receive(skb, pkt);
+}
+
 static void kinet_isolated_receive(struct sk_buff *skb, struct kinet_pkt *pkt)
 {
 	struct kinet_isolated_header room, *ih;
 	enum kinet_parsed parsed;
 	u8 type, code;
 
+	if (pkt->protocol == KINET_IP_STREAM) {
+		kinet_isolated_stream(skb, pkt);
+		return;
+	}
 	ih = skb_header_pointer(skb, pkt->offset, sizeof(room), &room);
 	if (!ih) {
 		kinet_drop(skb, pkt, KINET_DROP_BAD_LENGTH);
@@ -202,24 +202,47 @@ static const struct inet6_protocol kinet_isolated_protocol6 = {
 	.flags		= INET6_PROTO_NOPOLICY | INET6_PROTO_FINAL,
 };
 
+static const u8 kinet_isolated_numbers[] = { KINET_IP_STREAM, KINET_IP_DGRAM };
+
+static void kinet_isolated_del(unsigned int count)
+{
+	while (count--) {
+		inet6_del_protocol(&kinet_isolated_protocol6,
+				   kinet_isolated_numbers[count]);
+		inet_del_protocol(&kinet_isolated_protocol4,
+				  kinet_isolated_numbers[count]);
+	}
+}
+
 int kinet_isolated_init(void)
 {
+	unsigned int i;
 	int err;
 
-	err = inet_add_protocol(&kinet_isolated_protocol4, KINET_IP_DGRAM);
-	if (err)
-		return err;
-	err = inet6_add_protocol(&kinet_isolated_protocol6, KINET_IP_DGRAM);
-	if (err)
-		inet_del_protocol(&kinet_isolated_protocol4, KINET_IP_DGRAM);
+	for (i = 0; i < ARRAY_SIZE(kinet_isolated_numbers); i++) {
+		err = inet_add_protocol(&kinet_isolated_protocol4,
+					kinet_isolated_numbers[i]);
+		if (err)
+			goto undo;
+		err = inet6_add_protocol(&kinet_isolated_protocol6,
+					 kinet_isolated_numbers[i]);
+		if (err) {
+			inet_del_protocol(&kinet_isolated_protocol4,
+					  kinet_isolated_numbers[i]);
+			goto undo;
+		}
+	}
+	return 0;
+
+undo:
+	kinet_isolated_del(i);
 	return err;
 }
 
 /* When this returns, no packet is in the handlers. */
 void kinet_isolated_exit(void)
 {
-	inet6_del_protocol(&kinet_isolated_protocol6, KINET_IP_DGRAM);
-	inet_del_protocol(&kinet_isolated_protocol4, KINET_IP_DGRAM);
+	kinet_isolated_del(ARRAY_SIZE(kinet_isolated_numbers));
 }
 
 int kinet_isolated_add(struct net *net)

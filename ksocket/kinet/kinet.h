@@ -20,24 +20,33 @@
 #include "header.h"
 
 struct kinet_claim;
+struct kinet_conns;
+struct kinet_error;
 struct kinet_flow;
 struct kinet_pkt;
+struct ksock_query;
 
 /**
  * struct kinet_wire - how the transports reach the network
  * @name: as net.kinet.mode has it
  * @dgram: IP protocol of datagrams, as in &struct kinet_pkt
+ * @stream: IP protocol of streams
+ * @clock: microseconds; NULL: the kernel's. With another, no timer is ever set:
+ *	   who makes the time go by calls kinet_tcp_expire(), kinet_remains_expire()
  * @claim: keep a port that @sk was given to ourselves, or -EADDRINUSE; may sleep
  * @unclaim: and give it back; may sleep
  * @route: find the way and the source address of a flow; 0 or an errno
  * @mtu: bytes that a packet of a routed flow may have, IP header included
  * @xmit: send a transport's segment on a routed flow; the segment is consumed
  *
- * What arrives is handed to kinet_dgram_receive() and kinet_dgram_error().
+ * What arrives is handed to kinet_dgram_receive(), kinet_dgram_error(),
+ * kinet_stream_receive() and kinet_stream_error().
  */
 struct kinet_wire {
 	const char	*name;
 	u8		dgram;
+	u8		stream;
+	u64		(*clock)(void);
 	int		(*claim)(struct sock *sk, unsigned short port);
 	void		(*unclaim)(struct sock *sk);
 	int		(*route)(struct sock *sk, struct kinet_flow *flow);
@@ -45,6 +54,12 @@ struct kinet_wire {
 	int		(*xmit)(struct sock *sk, struct sk_buff *skb,
 				struct kinet_flow *flow);
 };
+
+/* Microseconds, of a clock that never goes back */
+static inline u64 kinet_wire_clock(const struct kinet_wire *wire)
+{
+	return wire->clock ? wire->clock() : div_u64(ktime_get_ns(), 1000);
+}
 
 extern const struct kinet_wire kinet_interop;
 extern const struct kinet_wire kinet_isolated;
@@ -87,6 +102,7 @@ struct kinet_flow {
 
 int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
 		     struct kinet_flow *flow);
+void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow);
 void kinet_flow_end(struct kinet_flow *flow);
 
 /* --- ip4.c, ip6.c, ip.c: the kernel's network layer --- */
@@ -159,16 +175,20 @@ DECLARE_PER_CPU(int, kinet_memory_fw_alloc);
 extern int kinet_min_buffer;
 
 /* What the protos have in common */
-#define KINET_PROTO							\
+#define KINET_PROTO_MEMORY						\
 	.owner			= THIS_MODULE,				\
-	.destroy		= kinet_sock_destroy,			\
-	.close			= kinet_sock_close,			\
 	.memory_allocated	= &kinet_memory_allocated,		\
 	.per_cpu_fw_alloc	= &kinet_memory_fw_alloc,		\
 	.memory_pressure	= &kinet_memory_pressure,		\
 	.sysctl_mem		= kinet_mem,				\
 	.sysctl_rmem		= &kinet_min_buffer,			\
 	.sysctl_wmem		= &kinet_min_buffer
+
+/* And those whose sockets end at once */
+#define KINET_PROTO							\
+	KINET_PROTO_MEMORY,						\
+	.destroy		= kinet_sock_destroy,			\
+	.close			= kinet_sock_close
 
 int kinet_sock_init(struct sock *sk);
 void kinet_sock_destroy(struct sock *sk);
@@ -192,6 +212,8 @@ extern const struct proto_ops kinet_dgram_ops;
 extern const struct proto_ops kinet6_dgram_ops;
 extern const struct proto_ops kinet_raw_ops;
 extern const struct proto_ops kinet6_raw_ops;
+extern const struct proto_ops kinet_stream_ops;
+extern const struct proto_ops kinet6_stream_ops;
 
 /* --- query.c: what ksocket asks --- */
 
@@ -216,7 +238,9 @@ struct kinet_table {
 struct kinet_table *kinet_table_new(void);
 void kinet_table_free(struct kinet_table *table);
 int kinet_get_port(struct sock *sk, unsigned short port);
+int kinet_listen_port(struct sock *sk);
 void kinet_unhash(struct sock *sk);
+void kinet_port_drop(struct sock *sk);
 void kinet_rehash(struct sock *sk);
 struct sock *kinet_table_find(struct kinet_table *table, struct sk_buff *skb,
 			      const struct kinet_pkt *pkt);
@@ -240,6 +264,12 @@ static inline bool kinet_share_device(const struct sock *a, const struct sock *b
 
 int kinet_claim_take(struct sock *sk, unsigned short port);
 void kinet_claim_drop(struct sock *sk);
+void kinet_claim_drop_later(struct sock *sk);
+void kinet_claim_hold(struct kinet_claim *claim);
+void kinet_claim_put(struct kinet_claim *claim);
+int kinet_claims_init(void);
+void kinet_claims_flush(void);
+void kinet_claims_exit(void);
 bool kinet_claim_covers(const struct kinet_claim *claim,
 			const struct kinet_pkt *pkt);
 
@@ -291,9 +321,27 @@ bool kinet_raw_hears(const struct kinet_pkt *pkt);
 void kinet_raw_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		     const struct kinet_error *error);
 
-/* --- error.c: what the network says went wrong --- */
+/* --- stream/: streams --- */
 
-struct kinet_error;
+extern struct proto kinet_stream_prot;
+extern struct proto kinet6_stream_prot;
+
+struct kinet_conns *kinet_conns_new(void);
+void kinet_conns_free(struct kinet_conns *conns);
+bool kinet_stream_wants(const struct kinet_pkt *pkt);
+void kinet_stream_receive(struct sk_buff *skb, struct kinet_pkt *pkt);
+bool kinet_stream_hears(const struct kinet_pkt *pkt);
+void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
+			const struct kinet_error *error);
+void kinet_stream_stop(struct sock *sk);
+void kinet_stream_query(struct sock *sk, struct ksock_query *query);
+const char *kinet_stream_state(const struct sock *sk);
+int kinet_remains_init(void);
+void kinet_remains_expire(struct net *net);
+void kinet_remains_purge(struct net *net);
+void kinet_remains_exit(void);
+
+/* --- error.c: what the network says went wrong --- */
 
 void kinet_dgram_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		       const struct kinet_error *error);
@@ -339,23 +387,47 @@ void kinet_isolated_refuse(struct sk_buff *skb, const struct kinet_pkt *pkt);
 
 /* --- net.c: a namespace --- */
 
+/* Settings of streams, net.kinet.tcp_*, as net.ipv4 has them */
+enum kinet_tcp_setting {
+	KINET_TCP_TIMESTAMPS,
+	KINET_TCP_SACK,
+	KINET_TCP_WINDOW_SCALING,
+	KINET_TCP_KEEPALIVE_TIME,	/* seconds */
+	KINET_TCP_KEEPALIVE_INTVL,	/* seconds */
+	KINET_TCP_KEEPALIVE_PROBES,
+	KINET_TCP_FIN_TIMEOUT,		/* seconds */
+	KINET_TCP_SYN_RETRIES,
+	KINET_TCP_ORPHAN_RETRIES,
+	KINET_TCP_MAX_ORPHANS,
+	KINET_TCP_MAX_TW_BUCKETS,
+	KINET_TCP_SETTINGS
+};
+
 /**
  * struct kinet_net - kinet in a network namespace
  * @lock: binds, the mode, the hooks
- * @wire: what new sockets get
+ * @wire: what new sockets get; under @socks_lock, too
  * @hooked: packets come to us
- * @users: sockets; while there are any, the mode stays
+ * @users: sockets; while there are any, the mode stays; under @socks_lock
  * @socks: all of them, by their serial
  * @serial: of the newest
- * @socks_lock: for @socks, @serial
+ * @claims: all claims
+ * @socks_lock: for @socks, @serial, @claims
  * @control: what answers on the isolated wire, for IPv4 and IPv6
  * @dgram: datagram sockets that have a port
+ * @stream: stream sockets that have one of their own
+ * @conns: connections
+ * @remains: those in TIME-WAIT
+ * @orphans: streams that their programs have closed
  * @raw: raw sockets
  * @raw_lock: for @raw; read under RCU
  * @counts: MIB
  * @unprivileged: sockets ask for no CAP_NET_ADMIN
  * @rmem: receive buffers: least, at first, most; bytes
  * @wmem: send buffers
+ * @tcp_rmem: receive buffers of streams
+ * @tcp_wmem: their send buffers
+ * @tcp: by enum kinet_tcp_setting
  * @ports: what an unbound socket gets: lowest, highest
  * @sysctls: net.kinet
  */
@@ -365,17 +437,25 @@ struct kinet_net {
 	bool				hooked;
 	unsigned int			users;
 	struct list_head		socks;
+	struct list_head		claims;
 	unsigned long			serial;
-	spinlock_t			socks_lock;	/* socks, serial */
+	spinlock_t			socks_lock;	/* socks, serial, claims */
 	struct sock			*control[2];
 	struct kinet_table		*dgram;
+	struct kinet_table		*stream;
+	struct kinet_conns		*conns;
+	atomic_t			remains;
+	atomic_t			orphans;
 	struct hlist_head		raw;
 	spinlock_t			raw_lock;	/* raw */
 	struct kinet_counts __percpu	*counts;
 	int				unprivileged;
 	int				rmem[3];
 	int				wmem[3];
+	int				tcp_rmem[3];
+	int				tcp_wmem[3];
 	int				ports[2];
+	int				tcp[KINET_TCP_SETTINGS];
 	struct ctl_table_header		*sysctls;
 };
 
@@ -388,6 +468,7 @@ static inline struct kinet_net *kinet_net(const struct net *net)
 }
 
 int kinet_net_use(struct net *net, struct sock *sk);
+void kinet_net_adopt(struct sock *sk);
 void kinet_net_unuse(struct sock *sk);
 int kinet_net_set_mode(struct net *net, const char *name);
 

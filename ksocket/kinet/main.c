@@ -28,6 +28,8 @@
  * sysctl.c	net.kinet
  * proc.c	/proc/net/kinet
  * diag.c	sock_diag
+ * stream/	streams: TCP's sockets
+ * tcp/		what of TCP needs neither sock nor skb
  * count.c	counters
  * trace.c	tracepoints
  * header.c, port.c, icmpmap.c	what needs neither sock nor skb
@@ -38,6 +40,7 @@
 
 static struct proto *const kinet_protos[] = {
 	&kinet_dgram_prot, &kinet6_dgram_prot, &kinet_raw_prot, &kinet6_raw_prot,
+	&kinet_stream_prot, &kinet6_stream_prot,
 };
 
 static int __init kinet_protos_add(void)
@@ -72,9 +75,15 @@ static int __init kinet_init(void)
 	err = kinet_protos_add();
 	if (err)
 		return err;
-	err = register_pernet_subsys(&kinet_net_ops);
+	err = kinet_claims_init();
 	if (err)
 		goto protos;
+	err = kinet_remains_init();
+	if (err)
+		goto claims;
+	err = register_pernet_subsys(&kinet_net_ops);
+	if (err)
+		goto remains;
 	err = kinet_isolated_init();
 	if (err)
 		goto pernet;
@@ -92,9 +101,13 @@ isolated:
 	kinet_isolated_exit();
 pernet:
 	unregister_pernet_subsys(&kinet_net_ops);
-protos:
 	/* Sockets and claims of those who were quick. */
 	rcu_barrier();
+remains:
+	kinet_remains_exit();
+claims:
+	kinet_claims_exit();
+protos:
 	kinet_protos_remove();
 	return err;
 }
@@ -107,6 +120,8 @@ static void __exit kinet_exit(void)
 	kinet_isolated_exit();
 	unregister_pernet_subsys(&kinet_net_ops);
 	rcu_barrier();
+	kinet_remains_exit();
+	kinet_claims_exit();
 	kinet_protos_remove();
 }
 

@@ -10,6 +10,27 @@
 #include "kinet.h"
 
 unsigned int kinet_net_id;
+EXPORT_SYMBOL_IF_KUNIT(kinet_net_id);
+
+/**
+ * kinet_net_adopt() - another socket is in a namespace that has some
+ * @sk: sock
+ *
+ * Context: Any but hard interrupts.
+ */
+void kinet_net_adopt(struct sock *sk)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	struct kinet_sock *k = kinet_sk(sk);
+
+	spin_lock_bh(&kn->socks_lock);
+	k->wire = kn->wire;
+	kn->users++;
+	k->serial = ++kn->serial;
+	list_add_tail(&k->node, &kn->socks);
+	spin_unlock_bh(&kn->socks_lock);
+	kinet_count(sock_net(sk), KINET_SOCK_OPENED);
+}
 
 /**
  * kinet_net_use() - a socket begins
@@ -21,7 +42,6 @@ unsigned int kinet_net_id;
 int kinet_net_use(struct net *net, struct sock *sk)
 {
 	struct kinet_net *kn = kinet_net(net);
-	struct kinet_sock *k = kinet_sk(sk);
 	int err = 0;
 
 	mutex_lock(&kn->lock);
@@ -30,13 +50,7 @@ int kinet_net_use(struct net *net, struct sock *sk)
 	if (err)
 		goto out;
 	kn->hooked = true;
-	k->wire = kn->wire;
-	kn->users++;
-	spin_lock_bh(&kn->socks_lock);
-	k->serial = ++kn->serial;
-	list_add_tail(&k->node, &kn->socks);
-	spin_unlock_bh(&kn->socks_lock);
-	kinet_count(net, KINET_SOCK_OPENED);
+	kinet_net_adopt(sk);
 out:
 	mutex_unlock(&kn->lock);
 	/* Whoever drains sees this socket, or this sees that. */
@@ -46,21 +60,24 @@ out:
 /**
  * kinet_net_unuse() - a socket ends
  * @sk: sock, for which kinet_net_use() may have failed
+ *
+ * Context: Any but hard interrupts.
  */
 void kinet_net_unuse(struct sock *sk)
 {
 	struct kinet_net *kn = kinet_net(sock_net(sk));
 	struct kinet_sock *k = kinet_sk(sk);
+	bool was;
 
-	mutex_lock(&kn->lock);
-	if (!list_empty(&k->node)) {
-		spin_lock_bh(&kn->socks_lock);
+	spin_lock_bh(&kn->socks_lock);
+	was = !list_empty(&k->node);
+	if (was) {
 		list_del_init(&k->node);
-		spin_unlock_bh(&kn->socks_lock);
 		kn->users--;
-		kinet_count(sock_net(sk), KINET_SOCK_CLOSED);
 	}
-	mutex_unlock(&kn->lock);
+	spin_unlock_bh(&kn->socks_lock);
+	if (was)
+		kinet_count(sock_net(sk), KINET_SOCK_CLOSED);
 }
 
 static const struct kinet_wire *const kinet_wires[] = {
@@ -83,33 +100,65 @@ int kinet_net_set_mode(struct net *net, const char *name)
 	for (i = 0; i < ARRAY_SIZE(kinet_wires); i++) {
 		if (strcmp(kinet_wires[i]->name, name))
 			continue;
+		spin_lock_bh(&kn->socks_lock);
 		err = kn->users && kn->wire != kinet_wires[i] ? -EBUSY : 0;
 		if (!err)
 			WRITE_ONCE(kn->wire, kinet_wires[i]);
+		spin_unlock_bh(&kn->socks_lock);
 	}
 	mutex_unlock(&kn->lock);
 	return err;
 }
 
-static void kinet_net_buffer(int *buffer, int most)
+/* Least, at first, most */
+static const int kinet_buffer[3] = { 4096, 212992, 4194304 };
+static const int kinet_tcp_rbuffer[3] = { 4096, 131072, 6291456 };
+static const int kinet_tcp_wbuffer[3] = { 4096, 16384, 4194304 };
+
+static void kinet_net_buffer(int *buffer, const int *sizes, int most)
 {
-	static const int sizes[3] = { 4096, 212992, 4194304 };
 	int i;
 
-	for (i = 0; i < ARRAY_SIZE(sizes); i++)
+	for (i = 0; i < ARRAY_SIZE(kinet_buffer); i++)
 		buffer[i] = min(sizes[i], most);
 }
 
-static void kinet_net_defaults(struct kinet_net *kn, struct net *net)
+/* No namespace's are larger at first than the initial one's may be. */
+static void kinet_net_buffers(struct kinet_net *kn, bool first)
 {
 	struct kinet_net *initial = kinet_net(&init_net);
-	bool first = net_eq(net, &init_net);
 
-	kinet_net_buffer(kn->rmem, first ? INT_MAX : READ_ONCE(initial->rmem[2]));
-	kinet_net_buffer(kn->wmem, first ? INT_MAX : READ_ONCE(initial->wmem[2]));
+	kinet_net_buffer(kn->rmem, kinet_buffer,
+			 first ? INT_MAX : READ_ONCE(initial->rmem[2]));
+	kinet_net_buffer(kn->wmem, kinet_buffer,
+			 first ? INT_MAX : READ_ONCE(initial->wmem[2]));
+	kinet_net_buffer(kn->tcp_rmem, kinet_tcp_rbuffer,
+			 first ? INT_MAX : READ_ONCE(initial->tcp_rmem[2]));
+	kinet_net_buffer(kn->tcp_wmem, kinet_tcp_wbuffer,
+			 first ? INT_MAX : READ_ONCE(initial->tcp_wmem[2]));
+}
+
+static const int kinet_tcp_settings[KINET_TCP_SETTINGS] = {
+	[KINET_TCP_TIMESTAMPS]		= 1,
+	[KINET_TCP_SACK]		= 1,
+	[KINET_TCP_WINDOW_SCALING]	= 1,
+	[KINET_TCP_KEEPALIVE_TIME]	= 7200,
+	[KINET_TCP_KEEPALIVE_INTVL]	= 75,
+	[KINET_TCP_KEEPALIVE_PROBES]	= 9,
+	[KINET_TCP_FIN_TIMEOUT]		= 60,
+	[KINET_TCP_SYN_RETRIES]		= 6,
+	[KINET_TCP_ORPHAN_RETRIES]	= 8,
+	[KINET_TCP_MAX_ORPHANS]		= 16384,
+	[KINET_TCP_MAX_TW_BUCKETS]	= 32768,
+};
+
+static void kinet_net_defaults(struct kinet_net *kn, struct net *net)
+{
+	kinet_net_buffers(kn, net_eq(net, &init_net));
 	/* Below those that Linux gives to its own sockets. */
 	kn->ports[0] = 20000;
 	kn->ports[1] = 32767;
+	memcpy(kn->tcp, kinet_tcp_settings, sizeof(kn->tcp));
 	kn->wire = &kinet_interop;
 }
 
@@ -120,6 +169,7 @@ static int __net_init kinet_net_init(struct net *net)
 
 	mutex_init(&kn->lock);
 	INIT_LIST_HEAD(&kn->socks);
+	INIT_LIST_HEAD(&kn->claims);
 	INIT_HLIST_HEAD(&kn->raw);
 	spin_lock_init(&kn->socks_lock);
 	spin_lock_init(&kn->raw_lock);
@@ -131,9 +181,15 @@ static int __net_init kinet_net_init(struct net *net)
 	kn->dgram = kinet_table_new();
 	if (!kn->dgram)
 		goto counts;
+	kn->stream = kinet_table_new();
+	if (!kn->stream)
+		goto dgram;
+	kn->conns = kinet_conns_new();
+	if (!kn->conns)
+		goto stream;
 	err = kinet_isolated_add(net);
 	if (err)
-		goto dgram;
+		goto conns;
 	err = kinet_sysctl_add(net);
 	if (err)
 		goto isolated;
@@ -146,6 +202,10 @@ sysctl:
 	kinet_sysctl_remove(net);
 isolated:
 	kinet_isolated_remove(net);
+conns:
+	kinet_conns_free(kn->conns);
+stream:
+	kinet_table_free(kn->stream);
 dgram:
 	kinet_table_free(kn->dgram);
 counts:
@@ -160,6 +220,7 @@ static void __net_exit kinet_net_pre_exit(struct net *net)
 
 	if (kn->hooked)
 		kinet_hooks_remove(net);
+	kinet_remains_purge(net);
 }
 
 static void __net_exit kinet_net_exit(struct net *net)
@@ -172,6 +233,10 @@ static void __net_exit kinet_net_exit(struct net *net)
 	kinet_proc_remove(net);
 	kinet_sysctl_remove(net);
 	kinet_isolated_remove(net);
+	/* Claims are sockets of the namespace. */
+	kinet_claims_flush();
+	kinet_conns_free(kn->conns);
+	kinet_table_free(kn->stream);
 	kinet_table_free(kn->dgram);
 	free_percpu(kn->counts);
 }

@@ -10,6 +10,7 @@
 #include <uapi/linux/kinet.h>
 
 #include "kinet.h"
+#include "stream/stream.h"
 
 static bool kinet_is_dead(const struct socket *sock)
 {
@@ -139,6 +140,54 @@ static int kinet_recvmsg(struct socket *sock, struct msghdr *msg, size_t len,
 	.recvmsg	= kinet_recvmsg,				\
 	KSOCK_COMPAT_SENDPAGE						\
 	.mmap		= sock_no_mmap
+
+static int kinet_stream_connect(struct socket *sock, struct sockaddr *addr,
+				int len, int flags)
+{
+	if (kinet_is_dead(sock))
+		return -ENETDOWN;
+	return inet_stream_connect(sock, addr, len, flags);
+}
+
+static int kinet_ops_listen(struct socket *sock, int backlog)
+{
+	return kinet_is_dead(sock) ? -ENETDOWN :
+				     kinet_stream_listen(sock, backlog);
+}
+
+KSOCK_COMPAT_OPS_ACCEPT(kinet_accept, kinet_is_dead(sock) ? -ENETDOWN : 0)
+
+#define KINET_STREAM_OPS(six)						\
+	.family		= PF_INET##six,					\
+	.owner		= THIS_MODULE,					\
+	.release	= inet##six##_release,				\
+	.bind		= kinet##six##_bind,				\
+	.connect	= kinet_stream_connect,				\
+	.socketpair	= sock_no_socketpair,				\
+	.accept		= kinet_accept,					\
+	.getname	= kinet##six##_getname,				\
+	.poll		= kinet_stream_poll,				\
+	.ioctl		= kinet##six##_ioctl,				\
+	.gettstamp	= sock_gettstamp,				\
+	.listen		= kinet_ops_listen,				\
+	.shutdown	= kinet_shutdown,				\
+	.setsockopt	= kinet_ops_setsockopt,				\
+	.getsockopt	= kinet_ops_getsockopt,				\
+	.sendmsg	= kinet_sendmsg,				\
+	.recvmsg	= kinet_recvmsg,				\
+	.read_sock	= kinet_stream_read_sock,			\
+	.set_peek_off	= sk_set_peek_off,				\
+	.set_rcvlowat	= kinet_stream_set_rcvlowat,			\
+	KSOCK_COMPAT_SENDPAGE						\
+	.mmap		= sock_no_mmap
+
+const struct proto_ops kinet_stream_ops = {
+	KINET_STREAM_OPS(),
+};
+
+const struct proto_ops kinet6_stream_ops = {
+	KINET_STREAM_OPS(6),
+};
 
 const struct proto_ops kinet_dgram_ops = {
 	KINET_OPS(),

@@ -67,10 +67,12 @@ static void kinet_show_end(struct seq_file *seq, const struct sock *sk,
 		seq_putc(seq, '*');
 }
 
-static const char *kinet_state_name(const struct sock *sk)
+static const char *kinet_sock_state(const struct sock *sk)
 {
 	if (READ_ONCE(kinet_sk(sk)->dead))
 		return "drained";
+	if (sk->sk_type == SOCK_STREAM)
+		return kinet_stream_state(sk);
 	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
 		return "connected";
 	return sk_unhashed(sk) ? "open" : "bound";
@@ -84,13 +86,13 @@ static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 	if (sk->sk_type == SOCK_RAW)
 		seq_printf(seq, "raw/%u", k->raw_protocol);
 	else
-		seq_puts(seq, "dgram");
+		seq_puts(seq, sk->sk_type == SOCK_STREAM ? "stream" : "dgram");
 	seq_printf(seq, " %s", k->wire->name);
 	kinet_show_end(seq, sk, inet->inet_rcv_saddr, &sk->sk_v6_rcv_saddr,
 		       htons(inet->inet_num));
 	kinet_show_end(seq, sk, inet->inet_daddr, &sk->sk_v6_daddr,
 		       inet->inet_dport);
-	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_state_name(sk),
+	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_sock_state(sk),
 		   sk_rmem_alloc_get(sk), sk_wmem_alloc_get(sk),
 		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),
 		   sock_i_ino(sk), atomic_read(&sk->sk_drops));

@@ -53,6 +53,9 @@ int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len
 		return -ENOPROTOOPT;
 	if (!sk || len != sizeof(struct ksock_query))
 		return -EINVAL;
-	kinet_query_fill(sk, value.kernel);
+	if (sk->sk_type == SOCK_STREAM)
+		kinet_stream_query(sk, value.kernel);
+	else
+		kinet_query_fill(sk, value.kernel);
 	return 0;
 }

@@ -72,8 +72,13 @@ int kinet_sock_init(struct sock *sk)
 		return err;
 	sock_set_flag(sk, SOCK_RCU_FREE);
 	kinet_set_lock_class(sk);
-	sk->sk_rcvbuf = READ_ONCE(kn->rmem[1]);
-	sk->sk_sndbuf = READ_ONCE(kn->wmem[1]);
+	if (sk->sk_type == SOCK_STREAM) {
+		sk->sk_rcvbuf = READ_ONCE(kn->tcp_rmem[1]);
+		sk->sk_sndbuf = READ_ONCE(kn->tcp_wmem[1]);
+	} else {
+		sk->sk_rcvbuf = READ_ONCE(kn->rmem[1]);
+		sk->sk_sndbuf = READ_ONCE(kn->wmem[1]);
+	}
 	return kinet_net_use(sock_net(sk), sk);
 }
 
@@ -112,6 +117,10 @@ void kinet_sock_abort(struct sock *sk)
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
 	sk_error_report(sk);
 	sk->sk_state_change(sk);
+	if (sk->sk_type == SOCK_STREAM) {
+		kinet_stream_stop(sk);
+		return;
+	}
 	lock_sock(sk);
 	kinet_cork_flush(sk);
 	release_sock(sk);

@@ -82,12 +82,41 @@ enum {
 	KINET_CTL_UNPRIVILEGED,
 	KINET_CTL_RMEM,
 	KINET_CTL_WMEM,
+	KINET_CTL_TCP_RMEM,
+	KINET_CTL_TCP_WMEM,
 	KINET_CTL_MODE,
 	KINET_CTL_PORTS,
+	KINET_CTL_TCP,
+	KINET_CTL_TCP_LAST = KINET_CTL_TCP + KINET_TCP_SETTINGS - 1,
 	KINET_CTL_MEM,		/* from here on: of the initial namespace */
 	KINET_CTL_DRAIN,
 	KINET_CTLS
 };
+
+static int kinet_most_seconds = 32767;
+static int kinet_most_probes = 255;
+static int kinet_most_tries = 127;
+
+/* A number of net.kinet.tcp_* that may be from 0 or 1 up to *@most */
+#define KINET_CTL_TCP_ENTRY(name, index, least, most)			\
+	[KINET_CTL_TCP + (index)] = {					\
+		.procname	= "tcp_" name,				\
+		.maxlen		= sizeof(int),				\
+		.mode		= 0644,					\
+		.proc_handler	= proc_dointvec_minmax,			\
+		.extra1		= (least),				\
+		.extra2		= (most),				\
+	}
+
+/* Buffers: least, at first, most */
+#define KINET_CTL_BUFFER_ENTRY(name, index)				\
+	[index] = {							\
+		.procname	= (name),				\
+		.maxlen		= 3 * sizeof(int),			\
+		.mode		= 0644,					\
+		.proc_handler	= proc_dointvec_minmax,			\
+		.extra1		= &kinet_min_buffer,			\
+	}
 
 static const struct ctl_table kinet_ctl[KINET_CTLS + 1] = {
 	[KINET_CTL_UNPRIVILEGED] = {
@@ -98,20 +127,10 @@ static const struct ctl_table kinet_ctl[KINET_CTLS + 1] = {
 		.extra1		= SYSCTL_ZERO,
 		.extra2		= SYSCTL_ONE,
 	},
-	[KINET_CTL_RMEM] = {
-		.procname	= "rmem",
-		.maxlen		= 3 * sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= proc_dointvec_minmax,
-		.extra1		= &kinet_min_buffer,
-	},
-	[KINET_CTL_WMEM] = {
-		.procname	= "wmem",
-		.maxlen		= 3 * sizeof(int),
-		.mode		= 0644,
-		.proc_handler	= proc_dointvec_minmax,
-		.extra1		= &kinet_min_buffer,
-	},
+	KINET_CTL_BUFFER_ENTRY("rmem", KINET_CTL_RMEM),
+	KINET_CTL_BUFFER_ENTRY("wmem", KINET_CTL_WMEM),
+	KINET_CTL_BUFFER_ENTRY("tcp_rmem", KINET_CTL_TCP_RMEM),
+	KINET_CTL_BUFFER_ENTRY("tcp_wmem", KINET_CTL_TCP_WMEM),
 	[KINET_CTL_MODE] = {
 		.procname	= "mode",
 		.maxlen		= KINET_MODE_LEN,
@@ -124,6 +143,27 @@ static const struct ctl_table kinet_ctl[KINET_CTLS + 1] = {
 		.mode		= 0644,
 		.proc_handler	= kinet_ports_handler,
 	},
+	KINET_CTL_TCP_ENTRY("timestamps", KINET_TCP_TIMESTAMPS, SYSCTL_ZERO,
+			    SYSCTL_ONE),
+	KINET_CTL_TCP_ENTRY("sack", KINET_TCP_SACK, SYSCTL_ZERO, SYSCTL_ONE),
+	KINET_CTL_TCP_ENTRY("window_scaling", KINET_TCP_WINDOW_SCALING,
+			    SYSCTL_ZERO, SYSCTL_ONE),
+	KINET_CTL_TCP_ENTRY("keepalive_time", KINET_TCP_KEEPALIVE_TIME,
+			    SYSCTL_ONE, &kinet_most_seconds),
+	KINET_CTL_TCP_ENTRY("keepalive_intvl", KINET_TCP_KEEPALIVE_INTVL,
+			    SYSCTL_ONE, &kinet_most_seconds),
+	KINET_CTL_TCP_ENTRY("keepalive_probes", KINET_TCP_KEEPALIVE_PROBES,
+			    SYSCTL_ONE, &kinet_most_probes),
+	KINET_CTL_TCP_ENTRY("fin_timeout", KINET_TCP_FIN_TIMEOUT, SYSCTL_ONE,
+			    &kinet_most_seconds),
+	KINET_CTL_TCP_ENTRY("syn_retries", KINET_TCP_SYN_RETRIES, SYSCTL_ONE,
+			    &kinet_most_tries),
+	KINET_CTL_TCP_ENTRY("orphan_retries", KINET_TCP_ORPHAN_RETRIES,
+			    SYSCTL_ONE, &kinet_most_tries),
+	KINET_CTL_TCP_ENTRY("max_orphans", KINET_TCP_MAX_ORPHANS, SYSCTL_ZERO,
+			    SYSCTL_INT_MAX),
+	KINET_CTL_TCP_ENTRY("max_tw_buckets", KINET_TCP_MAX_TW_BUCKETS,
+			    SYSCTL_ZERO, SYSCTL_INT_MAX),
 	[KINET_CTL_MEM] = {
 		.procname	= "mem",
 		.data		= kinet_mem,
@@ -159,6 +199,8 @@ static void kinet_bound_buffers(struct ctl_table *table)
 
 	table[KINET_CTL_RMEM].extra2 = &initial->rmem[2];
 	table[KINET_CTL_WMEM].extra2 = &initial->wmem[2];
+	table[KINET_CTL_TCP_RMEM].extra2 = &initial->tcp_rmem[2];
+	table[KINET_CTL_TCP_WMEM].extra2 = &initial->tcp_wmem[2];
 }
 
 int kinet_sysctl_add(struct net *net)
@@ -167,6 +209,7 @@ int kinet_sysctl_add(struct net *net)
 	bool initial = net_eq(net, &init_net);
 	int entries = initial ? KINET_CTLS : KINET_CTL_MEM;
 	struct ctl_table *table;
+	int i;
 
 	if (initial)
 		kinet_mem_defaults();
@@ -176,8 +219,12 @@ int kinet_sysctl_add(struct net *net)
 	table[KINET_CTL_UNPRIVILEGED].data = &kn->unprivileged;
 	table[KINET_CTL_RMEM].data = kn->rmem;
 	table[KINET_CTL_WMEM].data = kn->wmem;
+	table[KINET_CTL_TCP_RMEM].data = kn->tcp_rmem;
+	table[KINET_CTL_TCP_WMEM].data = kn->tcp_wmem;
 	table[KINET_CTL_MODE].data = net;
 	table[KINET_CTL_PORTS].data = net;
+	for (i = 0; i < KINET_TCP_SETTINGS; i++)
+		table[KINET_CTL_TCP + i].data = &kn->tcp[i];
 	if (!initial)
 		kinet_bound_buffers(table);
 	/* Where the size isn't told, an empty entry ends it. */

@@ -34,21 +34,26 @@ void kinet_table_free(struct kinet_table *table)
 
 static struct kinet_table *kinet_table(const struct sock *sk)
 {
-	return kinet_net(sock_net(sk))->dgram;
+	const struct kinet_net *kn = kinet_net(sock_net(sk));
+
+	return sk->sk_type == SOCK_STREAM ? kn->stream : kn->dgram;
 }
 
 /* --- may these two have the same port? --- */
 
 static bool kinet_share_group(struct sock *sk, struct sock *other)
 {
+	void *group = rcu_access_pointer(sk->sk_reuseport_cb);
+
 	return sk->sk_reuseport && other->sk_reuseport &&
-	       !rcu_access_pointer(sk->sk_reuseport_cb) &&
+	       (!group || group == rcu_access_pointer(other->sk_reuseport_cb)) &&
 	       uid_eq(sock_i_uid(sk), sock_i_uid(other));
 }
 
 static bool kinet_conflicts(struct sock *sk, struct sock *other)
 {
-	if (sk->sk_reuse && other->sk_reuse)
+	/* Of those who listen there is but one, whatever SO_REUSEADDR says. */
+	if (sk->sk_reuse && other->sk_reuse && other->sk_state != TCP_LISTEN)
 		return false;
 	return kinet_share_device(sk, other) &&
 	       inet_rcv_saddr_equal(sk, other, true) &&
@@ -57,15 +62,19 @@ static bool kinet_conflicts(struct sock *sk, struct sock *other)
 
 static bool kinet_port_is_free(struct sock *sk, unsigned short port)
 {
-	struct hlist_head *slot = kinet_slot(kinet_table(sk), port);
+	struct kinet_table *table = kinet_table(sk);
 	struct sock *other;
+	bool is_free = true;
 
 	lockdep_assert_held(&kinet_net(sock_net(sk))->lock);
-	sk_for_each(other, slot)
+	/* An orphan may leave at any time. */
+	spin_lock_bh(&table->lock);
+	sk_for_each(other, kinet_slot(table, port))
 		if (other != sk && inet_sk(other)->inet_num == port &&
 		    kinet_conflicts(sk, other))
-			return false;
-	return true;
+			is_free = false;
+	spin_unlock_bh(&table->lock);
+	return is_free;
 }
 
 /* --- SO_REUSEPORT: several sockets that share what arrives --- */
@@ -88,15 +97,23 @@ static bool kinet_same_group(struct sock *sk, struct sock *other)
 
 static int kinet_group_join(struct sock *sk, unsigned short port)
 {
-	struct hlist_head *slot = kinet_slot(kinet_table(sk), port);
+	struct kinet_table *table = kinet_table(sk);
 	bool any = kinet_is_wildcard(sk);
 	struct sock *other;
+	int err;
 
-	sk_for_each(other, slot)
+	spin_lock_bh(&table->lock);
+	sk_for_each(other, kinet_slot(table, port)) {
 		if (other != sk && inet_sk(other)->inet_num == port &&
-		    kinet_same_group(sk, other))
-			return reuseport_add_sock(sk, other, any);
-	return reuseport_alloc(sk, any);
+		    kinet_same_group(sk, other)) {
+			err = reuseport_add_sock(sk, other, any);
+			goto out;
+		}
+	}
+	err = reuseport_alloc(sk, any);
+out:
+	spin_unlock_bh(&table->lock);
+	return err;
 }
 
 /* --- taking and giving back --- */
@@ -113,13 +130,17 @@ static void kinet_table_add(struct kinet_table *table, struct sock *sk,
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 }
 
-static void kinet_table_del(struct kinet_table *table, struct sock *sk)
+/* Return: whether it was there. */
+static bool kinet_table_del(struct kinet_table *table, struct sock *sk)
 {
 	unsigned short port = inet_sk(sk)->inet_num;
 	struct sock *other;
 
 	spin_lock_bh(&table->lock);
-	sk_del_node_init_rcu(sk);
+	if (!sk_del_node_init_rcu(sk)) {
+		spin_unlock_bh(&table->lock);
+		return false;
+	}
 	sk_for_each(other, kinet_slot(table, port))
 		if (inet_sk(other)->inet_num == port)
 			goto out;
@@ -127,16 +148,16 @@ static void kinet_table_del(struct kinet_table *table, struct sock *sk)
 out:
 	spin_unlock_bh(&table->lock);
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
+	return true;
 }
 
 static int kinet_port_take(struct sock *sk, unsigned short port)
 {
-	const struct kinet_wire *wire = kinet_sk(sk)->wire;
 	int err;
 
 	if (!kinet_port_is_free(sk, port))
 		return -EADDRINUSE;
-	err = wire->claim(sk, port);
+	err = kinet_sk(sk)->wire->claim(sk, port);
 	if (err)
 		return err;
 	if (sk->sk_reuseport) {
@@ -148,7 +169,7 @@ static int kinet_port_take(struct sock *sk, unsigned short port)
 	return 0;
 
 unclaim:
-	wire->unclaim(sk);
+	kinet_sk(sk)->wire->unclaim(sk);
 	return err;
 }
 
@@ -156,19 +177,20 @@ unclaim:
 static int kinet_port_any(struct sock *sk)
 {
 	struct kinet_net *kn = kinet_net(sock_net(sk));
+	const unsigned long *taken = kinet_table(sk)->ports;
 	unsigned int high = READ_ONCE(kn->ports[1]);
 	unsigned int low = READ_ONCE(kn->ports[0]);
 	unsigned int tries;
 	int port, err;
 
-	port = kinet_port_choose(kn->dgram->ports, low, high, get_random_u32());
+	port = kinet_port_choose(taken, low, high, get_random_u32());
 	for (tries = low; port > 0 && tries <= high; tries++) {
 		err = -EADDRINUSE;
 		if (!inet_is_local_reserved_port(sock_net(sk), port))
 			err = kinet_port_take(sk, port);
 		if (err != -EADDRINUSE)
 			return err;
-		port = kinet_port_next(kn->dgram->ports, low, high, port);
+		port = kinet_port_next(taken, low, high, port);
 	}
 	return -EADDRINUSE;
 }
@@ -194,6 +216,29 @@ int kinet_get_port(struct sock *sk, unsigned short port)
 }
 
 /**
+ * kinet_listen_port() - have a port to listen on
+ * @sk: sock, locked, in LISTEN
+ *
+ * Return: 0, -EADDRINUSE when others who share the port are in the way, -ENOMEM.
+ */
+int kinet_listen_port(struct sock *sk)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	unsigned short port = inet_sk(sk)->inet_num;
+	int err = 0;
+
+	mutex_lock(&kn->lock);
+	if (sk_unhashed(sk))
+		err = port ? kinet_port_take(sk, port) : kinet_port_any(sk);
+	else if (!kinet_port_is_free(sk, port))
+		err = -EADDRINUSE;
+	mutex_unlock(&kn->lock);
+	if (!err)
+		inet_sk(sk)->inet_sport = htons(inet_sk(sk)->inet_num);
+	return err;
+}
+
+/**
  * kinet_unhash() - take a sock's port away from it
  * @sk: sock; it may have none
  *
@@ -210,11 +255,25 @@ void kinet_unhash(struct sock *sk)
 	if (!sk_unhashed(sk)) {
 		if (rcu_access_pointer(sk->sk_reuseport_cb))
 			reuseport_detach_sock(sk);
-		kinet_table_del(kn->dgram, sk);
+		kinet_table_del(kinet_table(sk), sk);
 		inet_sk(sk)->inet_num = 0;
 		kinet_sk(sk)->wire->unclaim(sk);
 	}
 	mutex_unlock(&kn->lock);
+}
+
+/**
+ * kinet_port_drop() - the same, of a stream that ends where nobody may sleep
+ * @sk: sock; it may have none, or its listener's
+ *
+ * Context: Any but hard interrupts.
+ */
+void kinet_port_drop(struct sock *sk)
+{
+	if (rcu_access_pointer(sk->sk_reuseport_cb))
+		reuseport_detach_sock(sk);
+	kinet_table_del(kinet_table(sk), sk);
+	kinet_claim_drop_later(sk);
 }
 
 /* Its address has changed, but nothing that the table sorts by. */
@@ -288,6 +347,9 @@ static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
 	int bound = READ_ONCE(sk->sk_bound_dev_if);
 	int score;
 
+	/* A stream's connections are found by both ends. */
+	if (sk->sk_type == SOCK_STREAM && READ_ONCE(sk->sk_state) != TCP_LISTEN)
+		return -1;
 	if (inet->inet_num != ntohs(pkt->dport) ||
 	    !udp_sk_bound_dev_eq(pkt->net, bound, pkt->dif, pkt->sdif) ||
 	    !kinet_is_kept(sk, pkt))

@@ -11,6 +11,7 @@
 #include <linux/tracepoint.h>
 
 #include "kinet.h"
+#include "tcp/state.h"
 
 TRACE_EVENT(kinet_drop,
 	TP_PROTO(const struct kinet_pkt *pkt, unsigned int reason),
@@ -55,6 +56,30 @@ TRACE_EVENT(kinet_error,
 	),
 	TP_printk("sk=%p errno=%d type=%u code=%u info=%u", __entry->sk,
 		  __entry->err, __entry->type, __entry->code, __entry->info)
+);
+
+TRACE_EVENT(kinet_state,
+	TP_PROTO(const struct sock *sk, int from, int to, int event),
+	TP_ARGS(sk, from, to, event),
+	TP_STRUCT__entry(
+		__field(const void *, sk)
+		__field(u16, sport)
+		__field(u16, dport)
+		__string(from, kinet_state_name(from))
+		__string(to, kinet_state_name(to))
+		__string(event, kinet_event_name(event))
+	),
+	TP_fast_assign(
+		__entry->sk = sk;
+		__entry->sport = inet_sk(sk)->inet_num;
+		__entry->dport = ntohs(inet_sk(sk)->inet_dport);
+		ksock_compat_assign_str(from, kinet_state_name(from));
+		ksock_compat_assign_str(to, kinet_state_name(to));
+		ksock_compat_assign_str(event, kinet_event_name(event));
+	),
+	TP_printk("sk=%p sport=%u dport=%u from=%s to=%s event=%s",
+		  __entry->sk, __entry->sport, __entry->dport,
+		  __get_str(from), __get_str(to), __get_str(event))
 );
 
 #endif /* _KINET_TRACE_H */

@@ -118,7 +118,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_user_timeout);
  * kinet_keepalive() - what to do to keep a connection alive
  * @keepalive: how; off by default (MUST-25)
  * @now: time
- * @heard: when something came from the peer last (MUST-27)
+ * @heard: when something came from the peer last (MUST-26)
  * @sent: probes since then
  * @due: when to ask again
  *

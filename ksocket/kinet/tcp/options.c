@@ -2,8 +2,8 @@
 /*
  * Options: RFC 9293, section 3.1; RFC 2018, 5482 and 7323
  *
- * MUST-4: all options are understood in any segment, though some mean something
- * in a SYN only. MUST-5, 6: an unknown one is skipped. MUST-7: a length that
+ * MUST-5: all options are understood in any segment, though some mean something
+ * in a SYN only. MUST-6: an unknown one is skipped. MUST-7: a length that
  * can't be ends the list. MUST-64: each option is read wherever it begins, for
  * none need be aligned. Of two of a kind, the later counts.
  */

@@ -1,0 +1,404 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Bytes that arrive: RFC 9293, section 3.10.7.4, sixth and seventh step
+ *
+ * What is in order waits in sk_receive_queue; what is beyond a gap in @pieces,
+ * each byte once. What was promised is accepted, unless memory is short.
+ */
+#include <linux/sched/signal.h>
+
+#include "stream.h"
+
+/* Bytes that fit a page with all that an skb needs there */
+#define KINET_PAGE_BYTES	SKB_WITH_OVERHEAD(PAGE_SIZE)
+
+/* Of the buffer, the half is for bytes; the rest for what they are kept in. */
+void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 used = tp->stood ? tp->rcv.nxt - READ_ONCE(tp->copied_seq) : 0;
+	u32 most = tp->clamp ?: U32_MAX;
+	u32 buffer = READ_ONCE(sk->sk_rcvbuf) / 2;
+
+	space->buffer = min(buffer, most);
+	space->free = buffer > used ? min(buffer - used, most) : 0;
+	space->mss = tp->mss;
+}
+
+/* --- memory --- */
+
+/*
+ * Half of the buffer is promised, so what is more than half air is copied
+ * where others fit behind it, before it takes what was promised.
+ */
+static struct sk_buff *kinet_tcp_compact(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *copy;
+
+	if (skb->truesize <= 2 * skb->len || skb->len > KINET_PAGE_BYTES ||
+	    atomic_read(&sk->sk_rmem_alloc) < sk->sk_rcvbuf / 4)
+		return skb;
+	copy = alloc_skb(KINET_PAGE_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	if (!copy)
+		return skb;
+	skb_copy_bits(skb, 0, skb_put(copy, skb->len), skb->len);
+	skb_copy_header(copy, skb);
+	consume_skb(skb);
+	return copy;
+}
+
+/* There may be room behind what came last. It takes no memory. */
+static bool kinet_tcp_append(struct sock *sk, const struct sk_buff *skb, u32 end)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+
+	if (!tail || skb_shared(tail) || skb_cloned(tail) ||
+	    skb->len > skb_tailroom(tail))
+		return false;
+	skb_copy_bits(skb, 0, skb_put(tail, skb->len), skb->len);
+	kinet_piece(tail)->end = end;
+	tail->tstamp = skb->tstamp;
+	return true;
+}
+
+/* RFC 2018, section 8: what was SACKed may be thrown away. */
+static bool kinet_tcp_prune(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct sk_buff *skb, *next;
+	struct kinet_range gone;
+
+	if (!kinet_reassembly_prune(&tp->later, &gone))
+		return false;
+	kinet_count(sock_net(sk), KINET_PRUNED);
+	skb_queue_walk_safe(&tp->pieces, skb, next) {
+		if (kinet_before(kinet_piece(skb)->seq, gone.start) ||
+		    !kinet_before(kinet_piece(skb)->seq, gone.end))
+			continue;
+		__skb_unlink(skb, &tp->pieces);
+		kfree_skb(skb);
+	}
+	return true;
+}
+
+static void kinet_tcp_swallow(struct sk_buff *into, struct sk_buff *skb)
+{
+	skb_copy_bits(skb, 0, skb_put(into, skb->len), skb->len);
+	kinet_piece(into)->end = kinet_piece(skb)->end;
+}
+
+/* A page for a piece, and for what follows it without a gap */
+static struct sk_buff *kinet_tcp_page(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
+	struct sk_buff *page, *next;
+
+	if (skb_queue_is_last(pieces, skb))
+		return NULL;
+	next = skb_queue_next(pieces, skb);
+	if (kinet_piece(next)->seq != kinet_piece(skb)->end ||
+	    skb->len + next->len > KINET_PAGE_BYTES ||
+	    skb->truesize + next->truesize <= SKB_TRUESIZE(KINET_PAGE_BYTES))
+		return NULL;
+	page = alloc_skb(KINET_PAGE_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	if (!page)
+		return NULL;
+	skb_copy_header(page, skb);
+	kinet_tcp_swallow(page, skb);
+	__skb_queue_before(pieces, skb, page);
+	skb_set_owner_r(page, sk);
+	return page;
+}
+
+/* Small pieces that touch go into pages together. Return: whether any did. */
+static bool kinet_tcp_collapse(struct sock *sk)
+{
+	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
+	struct sk_buff *skb, *next, *page = NULL;
+	int before = atomic_read(&sk->sk_rmem_alloc);
+
+	skb_queue_walk_safe(pieces, skb, next) {
+		if (page && kinet_piece(page)->end == kinet_piece(skb)->seq &&
+		    skb->len <= skb_tailroom(page)) {
+			kinet_tcp_swallow(page, skb);
+		} else {
+			page = kinet_tcp_page(sk, skb);
+			if (!page)
+				continue;
+		}
+		__skb_unlink(skb, pieces);
+		consume_skb(skb);
+	}
+	return atomic_read(&sk->sk_rmem_alloc) < before;
+}
+
+static bool kinet_tcp_has_memory(struct sock *sk, struct sk_buff *skb)
+{
+	do {
+		if (atomic_read(&sk->sk_rmem_alloc) <= sk->sk_rcvbuf &&
+		    sk_rmem_schedule(sk, skb, skb->truesize))
+			return true;
+	} while (kinet_tcp_collapse(sk) || kinet_tcp_prune(sk));
+	/* One that has nothing may have one, or it would never go on. */
+	return !sk_rmem_alloc_get(sk);
+}
+
+static bool kinet_tcp_have_islands(struct kinet_tcp *tp)
+{
+	if (tp->islands)
+		return true;
+	tp->islands = kmalloc_array(KINET_ISLANDS, sizeof(*tp->islands),
+				    GFP_ATOMIC | __GFP_NOWARN);
+	if (!tp->islands)
+		return false;
+	kinet_reassembly_init(&tp->later, tp->islands, KINET_ISLANDS);
+	return true;
+}
+
+/* --- queues --- */
+
+static void kinet_tcp_queue(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
+	u32 end = kinet_piece(skb)->end;
+	bool stolen;
+	int delta;
+
+	if (tail && skb_try_coalesce(tail, skb, &stolen, &delta)) {
+		kinet_piece(tail)->end = end;
+		tail->tstamp = skb->tstamp;
+		atomic_add(delta, &sk->sk_rmem_alloc);
+		sk_mem_charge(sk, delta);
+		kfree_skb_partial(skb, stolen);
+		return;
+	}
+	skb_set_owner_r(skb, sk);
+	__skb_queue_tail(&sk->sk_receive_queue, skb);
+}
+
+static void kinet_tcp_insert(struct sock *sk, struct sk_buff *skb)
+{
+	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
+	struct sk_buff *at;
+
+	skb_set_owner_r(skb, sk);
+	skb_queue_reverse_walk(pieces, at) {
+		if (kinet_before(kinet_piece(at)->seq, kinet_piece(skb)->seq)) {
+			__skb_queue_after(pieces, at, skb);
+			return;
+		}
+	}
+	__skb_queue_head(pieces, skb);
+}
+
+/* Of a segment that begins at @seq, the bytes in @piece */
+static struct sk_buff *kinet_tcp_cut(struct sk_buff *skb, u32 seq,
+				     const struct kinet_range *piece)
+{
+	struct sk_buff *copy = skb_clone(skb, GFP_ATOMIC | __GFP_NOWARN);
+
+	if (!copy)
+		return NULL;
+	if (!pskb_pull(copy, piece->start - seq) ||
+	    pskb_trim(copy, kinet_range_len(piece))) {
+		kfree_skb(copy);
+		return NULL;
+	}
+	*kinet_piece(copy) = (struct kinet_piece){ piece->start, piece->end };
+	return copy;
+}
+
+/* What has no gap before it any more */
+static void kinet_tcp_join(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct sk_buff *skb;
+
+	while ((skb = skb_peek(&tp->pieces)) &&
+	       kinet_before(kinet_piece(skb)->seq, tp->rcv.nxt)) {
+		__skb_unlink(skb, &tp->pieces);
+		skb_orphan(skb);
+		kinet_tcp_queue(sk, skb);
+	}
+}
+
+/* --- a segment --- */
+
+static void kinet_tcp_next(struct sock *sk, struct sk_buff *skb, u32 end)
+{
+	kinet_piece(skb)->seq = kinet_tcp(sk)->rcv.nxt;
+	kinet_piece(skb)->end = end;
+	kinet_tcp_queue(sk, skb);
+	kinet_tcp(sk)->rcv.nxt = end;
+}
+
+/*
+ * Beyond a gap, or a part of it was there. Each piece is stored once, and only
+ * then counted.
+ */
+static bool kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb, u32 seq,
+			     u32 end)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_range piece;
+	struct sk_buff *part = NULL;
+	u32 from = seq;
+
+	if (!kinet_tcp_have_islands(tp))
+		return false;
+	while (kinet_reassembly_new(&tp->later, from, end, &piece)) {
+		part = kinet_tcp_cut(skb, seq, &piece);
+		if (!part) {
+			/* The rest was never here. */
+			end = piece.start;
+			break;
+		}
+		kinet_tcp_insert(sk, part);
+		from = piece.end;
+	}
+	if (seq == end)
+		return false;
+	if (seq == tp->rcv.nxt) {
+		tp->rcv.nxt = kinet_reassembly_advance(&tp->later, end);
+		kinet_tcp_join(sk);
+	} else if (kinet_reassembly_add(&tp->later, seq, end) ==
+		   KINET_NO_ROOM) {
+		/* It touches nothing, so it is a single piece. */
+		__skb_unlink(part, &tp->pieces);
+		kfree_skb(part);
+		return false;
+	}
+	return true;
+}
+
+/* RFC 9293, section 3.8.5; the mark is the byte before where SND.UP points. */
+static void kinet_tcp_urgent(struct sock *sk, const struct kinet_seg *seg)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 mark = seg->seq + seg->urg - 1;
+
+	if (!seg->urg || kinet_before(mark, tp->copied_seq) ||
+	    kinet_before(mark, tp->rcv.nxt))
+		return;
+	if (tp->urgent && !kinet_after(mark, tp->rcv_up))
+		return;
+	tp->urgent = true;
+	tp->urgent_byte = false;
+	tp->oob_read = false;
+	WRITE_ONCE(tp->rcv_up, mark);
+	sk_send_sigurg(sk);
+}
+
+static void kinet_tcp_urgent_byte(struct sock *sk, const struct sk_buff *skb,
+				  u32 seq)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (!tp->urgent || tp->urgent_byte ||
+	    !kinet_within(seq, tp->rcv_up, skb->len))
+		return;
+	if (skb_copy_bits(skb, tp->rcv_up - seq, &tp->oob, 1))
+		return;
+	WRITE_ONCE(tp->urgent_byte, true);
+	if (!kinet_tcp_is_orphan(sk))
+		sk->sk_data_ready(sk);
+}
+
+static void kinet_tcp_wake_reader(struct sock *sk)
+{
+	if (!kinet_tcp_is_orphan(sk) &&
+	    kinet_tcp_has_enough(sk))
+		sk->sk_data_ready(sk);
+}
+
+/* What is owed for a segment, and when */
+static void kinet_tcp_owe(struct sock *sk, const struct kinet_arrival *arrival,
+			  u64 now)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	switch (kinet_ack_arrived(&tp->ack, now, arrival)) {
+	case KINET_ACK_AT_ONCE:
+		tp->ack_now = true;
+		break;
+	case KINET_ACK_DELAYED:
+		kinet_tcp_due(sk, KINET_TIMER_DELACK, tp->ack.due - now);
+		break;
+	case KINET_ACK_NOTHING:
+		break;
+	}
+}
+
+/* Return: whether the bytes were taken. */
+static bool kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 len)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	bool taken, next = seq == tp->rcv.nxt && !tp->later.count;
+
+	if (next && kinet_tcp_append(sk, skb, seq + len)) {
+		consume_skb(skb);
+		tp->rcv.nxt = seq + len;
+		return true;
+	}
+	if (next)
+		skb = kinet_tcp_compact(sk, skb);
+	if (!kinet_tcp_has_memory(sk, skb)) {
+		kinet_count(sock_net(sk), KINET_DROP_BUFFER_FULL);
+		kfree_skb(skb);
+		return false;
+	}
+	if (likely(next)) {
+		kinet_tcp_next(sk, skb, seq + len);
+		return true;
+	}
+	taken = kinet_tcp_beyond(sk, skb, seq, seq + len);
+	kfree_skb(skb);
+	return taken;
+}
+
+/**
+ * kinet_tcp_data() - take the bytes of a segment
+ * @sk: sock, locked
+ * @skb: its bytes, as many as @seg says; consumed
+ * @seg: segment, in the window
+ * @now: microseconds
+ */
+void kinet_tcp_data(struct sock *sk, struct sk_buff *skb,
+		    const struct kinet_seg *seg, u64 now)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_arrival arrival = {
+		.mss		= tp->mss,
+		.push		= seg->flags & KINET_PSH,
+		.gap_filled	= tp->later.count,
+	};
+	u32 before = tp->rcv.nxt;
+
+	if (seg->flags & KINET_URG)
+		kinet_tcp_urgent(sk, seg);
+	if (!seg->len) {
+		consume_skb(skb);
+	} else {
+		kinet_tcp_urgent_byte(sk, skb, seg->seq);
+		kinet_tcp_take(sk, skb, seg->seq, seg->len);
+	}
+	arrival.len = tp->rcv.nxt - before;
+	tp->tally.received += arrival.len;
+	/* RFC 9293, eighth step: a FIN is beyond all data. */
+	if (seg->flags & KINET_FIN) {
+		tp->fin_known = true;
+		tp->fin_at = seg->seq + seg->len;
+	}
+	if (tp->fin_known && tp->fin_at == tp->rcv.nxt && !tp->fin_seen) {
+		tp->fin_seen = true;
+		tp->rcv.nxt++;
+		tp->rcv.edge = kinet_later(tp->rcv.edge, tp->rcv.nxt);
+		arrival.fin = true;
+	}
+	/* A FIN beyond a gap is a segment, too. */
+	arrival.out_of_order = kinet_seg_len(seg->len, seg->flags) &&
+			       tp->rcv.nxt == before;
+	kinet_tcp_owe(sk, &arrival, now);
+	if (arrival.len)
+		kinet_tcp_wake_reader(sk);
+}

@@ -1,0 +1,624 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Segments that leave
+ *
+ * Numbers decide what is sent: SND.UNA, SND.NXT, the windows and the scoreboard;
+ * the bytes are fetched from the store when they are. A segment may be longer
+ * than SMSS: then the device, or the kernel before it, divides it.
+ */
+#include <linux/tcp.h>
+#include <net/inet_ecn.h>
+#include <net/ip.h>
+#include <net/ip6_checksum.h>
+#include <net/ip6_route.h>
+
+#include "stream.h"
+
+/* Bytes that may wait in queues below us; more are held back here. */
+#define KINET_BELOW_MAX		(256 * 1024)
+
+/* RFC 7323, section 4.1: the clock of the time stamps, milliseconds */
+u32 kinet_tcp_stamp(const struct sock *sk)
+{
+	return (u32)div_u64(kinet_tcp_clock(sk), 1000) +
+	       kinet_tcp(sk)->stamp_offset;
+}
+
+/* --- the way --- */
+
+static bool kinet_tcp_is_isolated(const struct kinet_flow *flow)
+{
+	return flow->fl.u.__fl_common.flowic_proto != IPPROTO_TCP;
+}
+
+/**
+ * kinet_tcp_sync_mss() - how long a full segment is, by route and peer
+ * @sk: sock, with a route
+ *
+ * RFC 9293, section 3.7.1 (MUST-16): Eff.snd.MSS; options of every segment are
+ * taken off here (RFC 6691).
+ */
+void kinet_tcp_sync_mss(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	int mss;
+
+	if (!tp->flow.dst)
+		return;
+	mss = kinet_sk(sk)->wire->mtu(&tp->flow) - KINET_TCP_HEADER -
+	      kinet_ip_header_len(&tp->flow);
+	mss = min_t(int, mss, tp->peer_mss);
+	if (tp->user_mss)
+		mss = min_t(int, mss, tp->user_mss);
+	if (tp->stamps)
+		mss -= KINET_OPTIONS_TS;
+	tp->mss = clamp(mss, KINET_MSS_MIN, 65535 - 120);
+	tp->cong.mss = tp->mss;
+	tp->board.mss = tp->mss;
+}
+
+/**
+ * kinet_tcp_route() - have a route to the peer
+ * @sk: sock, locked
+ *
+ * Return: 0, or what the kernel's routing says.
+ */
+int kinet_tcp_route(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct dst_entry *dst = tp->flow.dst;
+	int err;
+
+	if (likely(dst && (!dst->obsolete || dst->ops->check(dst, tp->cookie))))
+		return 0;
+	dst_release(dst);
+	tp->flow.dst = NULL;
+	err = kinet_sk(sk)->wire->route(sk, &tp->flow);
+	if (err)
+		return err;
+	if (tp->flow.family == AF_INET6)
+		tp->cookie = rt6_get_cookie((struct rt6_info *)tp->flow.dst);
+	sk_setup_caps(sk, dst_clone(tp->flow.dst));
+	kinet_tcp_sync_mss(sk);
+	return 0;
+}
+
+/* --- headers --- */
+
+static u16 kinet_tcp_window(struct sock *sk, bool syn)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_rcv_space space;
+
+	kinet_tcp_space(sk, &space);
+	return syn ? kinet_window_syn(&tp->rcv, space.free) :
+		     kinet_window_offer(&tp->rcv, &space);
+}
+
+static void kinet_tcp_syn_options(struct sock *sk, u8 flags,
+				  struct kinet_options *options)
+{
+	struct kinet_net *kn = kinet_net(sock_net(sk));
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	const int *settings = kn->tcp;
+	bool answer = flags & KINET_ACK;
+	unsigned int mss;
+
+	mss = dst_mtu(tp->flow.dst) - KINET_TCP_HEADER -
+	      kinet_ip_header_len(&tp->flow);
+	if (tp->user_mss)
+		mss = min_t(unsigned int, mss, tp->user_mss);
+	options->mss = min(mss, 65535U);
+	options->has |= KINET_HAS_MSS;
+	/* An answer has what the question had (RFC 7323, section 2.2). */
+	if (answer ? tp->scales : READ_ONCE(settings[KINET_TCP_WINDOW_SCALING])) {
+		tp->rcv.scale = kinet_window_scale(READ_ONCE(kn->tcp_rmem[2]) / 2);
+		options->scale = tp->rcv.scale;
+		options->has |= KINET_HAS_SCALE;
+	}
+	if (answer ? tp->sacks : READ_ONCE(settings[KINET_TCP_SACK]))
+		options->has |= KINET_HAS_SACK_OK;
+	if (answer ? tp->stamps : READ_ONCE(settings[KINET_TCP_TIMESTAMPS]))
+		options->has |= KINET_HAS_TS;
+}
+
+static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
+			      struct kinet_options *options)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	unsigned int room;
+
+	memset(options, 0, offsetof(struct kinet_options, sack));
+	if (flags & KINET_SYN)
+		kinet_tcp_syn_options(sk, flags, options);
+	else if (tp->stamps)
+		options->has |= KINET_HAS_TS;
+	if (options->has & KINET_HAS_TS) {
+		options->tsval = kinet_tcp_stamp(sk);
+		options->tsecr = flags & KINET_ACK ? tp->paws.recent : 0;
+	}
+	/* With data only where there is room beside a full segment */
+	if (!tp->sacks || flags & (KINET_SYN | KINET_RST) ||
+	    (!tp->later.count && tp->later.twice.start == tp->later.twice.end))
+		return;
+	if (len && len + KINET_OPTIONS_MAX > tp->mss)
+		return;
+	options->sacks = KINET_SACK_BLOCKS;
+	room = kinet_options_sacks(options);
+	options->sacks = kinet_reassembly_sack(&tp->later, options->sack, room,
+					       true);
+}
+
+static void kinet_tcp_checksum(struct sk_buff *skb, struct kinet_flow *flow)
+{
+	u8 protocol = flow->fl.u.__fl_common.flowic_proto;
+	struct flowi4 *fl4 = &flow->fl.u.ip4;
+	struct flowi6 *fl6 = &flow->fl.u.ip6;
+
+	skb->ip_summed = CHECKSUM_PARTIAL;
+	skb->csum_start = skb_transport_header(skb) - skb->head;
+	skb->csum_offset = offsetof(struct tcphdr, check);
+	tcp_hdr(skb)->check = flow->family == AF_INET ?
+		~csum_tcpudp_magic(fl4->saddr, fl4->daddr, skb->len, protocol,
+				   0) :
+		~csum_ipv6_magic(&fl6->saddr, &fl6->daddr, skb->len, protocol,
+				 0);
+}
+
+static void kinet_tcp_header(struct sock *sk, struct sk_buff *skb, u32 seq,
+			     u8 flags)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_options options;
+	unsigned int len;
+	struct tcphdr *th;
+
+	kinet_tcp_options(sk, flags, skb->len, &options);
+	len = kinet_options_len(&options);
+	kinet_options_build(skb_push(skb, len), &options);
+	th = skb_push(skb, KINET_TCP_HEADER);
+	skb_reset_transport_header(skb);
+	memset(th, 0, sizeof(*th));
+	th->source = tp->conn.ends.lport;
+	th->dest = tp->conn.ends.rport;
+	th->seq = htonl(seq);
+	if (flags & KINET_ACK)
+		th->ack_seq = htonl(tp->rcv.nxt);
+	th->doff = (KINET_TCP_HEADER + len) / 4;
+	/* RFC 9293, section 3.8.5; RFC 6093: it points behind the last byte. */
+	if (tp->urgent_out && kinet_before(seq, tp->snd_up) &&
+	    !(flags & (KINET_SYN | KINET_RST)) && tp->snd_up - seq <= U16_MAX) {
+		flags |= KINET_URG;
+		th->urg_ptr = htons(tp->snd_up - seq);
+	}
+	((u8 *)th)[13] = flags;
+	if (!(flags & KINET_RST))
+		th->window = htons(kinet_tcp_window(sk, flags & KINET_SYN));
+}
+
+static void kinet_tcp_divide(struct sk_buff *skb, u16 mss, u16 family)
+{
+	struct skb_shared_info *info = skb_shinfo(skb);
+
+	if (skb->len <= mss)
+		return;
+	info->gso_size = mss;
+	info->gso_segs = DIV_ROUND_UP(skb->len, mss);
+	info->gso_type = family == AF_INET ? SKB_GSO_TCPV4 : SKB_GSO_TCPV6;
+}
+
+/* The queues below have sent something: maybe more can go. */
+static void kinet_tcp_below_free(struct sk_buff *skb)
+{
+	struct sock *sk = skb->sk;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	/* The sock's memory is there as long as it counts this skb. */
+	if (unlikely(READ_ONCE(tp->throttled)) &&
+	    !test_and_set_bit(KINET_BELOW_SCHEDULED, &tp->late)) {
+		if (refcount_inc_not_zero(&sk->sk_refcnt))
+			tasklet_schedule(&tp->drained);
+		else
+			clear_bit(KINET_BELOW_SCHEDULED, &tp->late);
+	}
+	sock_wfree(skb);
+}
+
+static void kinet_tcp_own(struct sock *sk, struct sk_buff *skb)
+{
+	skb->sk = sk;
+	skb->destructor = kinet_tcp_below_free;
+	refcount_add(skb->truesize, &sk->sk_wmem_alloc);
+}
+
+static void kinet_tcp_acked_by(struct sock *sk, bool data)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	tp->ack_now = false;
+	tp->last_ack = tp->rcv.nxt;
+	kinet_ack_sent(&tp->ack, kinet_tcp_clock(sk), data);
+	tp->deadlines.due[KINET_TIMER_DELACK] = KINET_NEVER;
+}
+
+/* Before it has its headers */
+static void kinet_tcp_tally_out(struct sock *sk, const struct sk_buff *skb)
+{
+	struct kinet_tally *tally = &kinet_tcp(sk)->tally;
+	u32 segs = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
+
+	tally->segs_out += segs;
+	if (!skb->len)
+		return;
+	tally->data_out += segs;
+	tally->sent += skb->len;
+	tally->sent_at = kinet_tcp_clock(sk);
+}
+
+/* Every segment of a connection leaves here; @skb has its data. */
+static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flags)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	bool data = skb->len;
+	int err;
+
+	err = kinet_tcp_route(sk);
+	if (err) {
+		kfree_skb(skb);
+		return err;
+	}
+	kinet_tcp_divide(skb, tp->mss, tp->flow.family);
+	kinet_tcp_tally_out(sk, skb);
+	kinet_tcp_header(sk, skb, seq, flags);
+	kinet_tcp_checksum(skb, &tp->flow);
+	if (flags & KINET_ACK)
+		kinet_tcp_acked_by(sk, data);
+	kinet_tcp_own(sk, skb);
+	tp->flow.cookie.mark = READ_ONCE(sk->sk_mark);
+	tp->flow.tos = sk->sk_family == AF_INET || tp->flow.family == AF_INET ?
+		       READ_ONCE(inet_sk(sk)->tos) :
+		       READ_ONCE(inet6_sk(sk)->tclass);
+	kinet_count(sock_net(sk), KINET_SEGMENT_OUT);
+	if (kinet_tcp_is_isolated(&tp->flow) && skb_checksum_help(skb)) {
+		kfree_skb(skb);
+		return -ENOBUFS;
+	}
+	return kinet_sk(sk)->wire->xmit(sk, skb, &tp->flow);
+}
+
+static struct sk_buff *kinet_tcp_alloc(const struct kinet_tcp *tp)
+{
+	unsigned int room = KINET_HEADROOM;
+	struct sk_buff *skb;
+
+	if (unlikely(tp->flow.opt))
+		room += tp->flow.opt->opt_nflen + tp->flow.opt->opt_flen;
+	skb = alloc_skb(room + KINET_STORE_COPY, GFP_ATOMIC | __GFP_NOWARN);
+	if (skb)
+		skb_reserve(skb, room);
+	return skb;
+}
+
+static int kinet_tcp_send_bare(struct sock *sk, u32 seq, u8 flags)
+{
+	struct sk_buff *skb = kinet_tcp_alloc(kinet_tcp(sk));
+
+	return skb ? kinet_tcp_xmit(sk, skb, seq, flags) : -ENOBUFS;
+}
+
+/* --- segments without data --- */
+
+int kinet_tcp_send_syn(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u8 flags = sk->sk_state == TCP_SYN_RECV ? KINET_SYN | KINET_ACK :
+						  KINET_SYN;
+	int err;
+
+	if (tp->snd.nxt == tp->iss) {
+		tp->snd.nxt = tp->iss + 1;
+		tp->first_sent = kinet_tcp_clock(sk);
+		tp->timed = tp->first_sent;
+		tp->timed_seq = tp->snd.nxt;
+	} else {
+		/* Karn: which of them will be acknowledged? */
+		tp->timed = 0;
+	}
+	err = kinet_tcp_send_bare(sk, tp->iss, flags);
+	kinet_tcp_arm_resend(sk, true);
+	return err;
+}
+
+void kinet_tcp_send_ack(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	/* When it can't go now, it goes later. */
+	if (kinet_tcp_send_bare(sk, tp->snd.nxt, KINET_ACK) == -ENOBUFS)
+		kinet_tcp_due(sk, KINET_TIMER_DELACK, KINET_DELACK_MIN);
+}
+
+/*
+ * RFC 9293, sections 3.8.4 and 3.8.6.1: not in the window, so it is answered.
+ * That urgent data come is heard only in the window, be it shut (MUST-66).
+ */
+void kinet_tcp_send_probe(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (tp->urgent_out)
+		kinet_tcp_send_bare(sk, tp->snd.una, KINET_ACK);
+	kinet_tcp_send_bare(sk, tp->snd.una - 1, KINET_ACK);
+}
+
+void kinet_tcp_send_reset(struct sock *sk)
+{
+	kinet_count(sock_net(sk), KINET_RESET_OUT);
+	kinet_tcp_send_bare(sk, kinet_tcp(sk)->snd.nxt, KINET_RST | KINET_ACK);
+}
+
+/* --- data --- */
+
+static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u64 now = kinet_tcp_clock(sk);
+
+	if (!kinet_after(end, tp->snd.nxt)) {
+		/* Karn: what is resent isn't timed. */
+		if (tp->timed && kinet_before(seq, tp->timed_seq))
+			tp->timed = 0;
+		tp->resent++;
+		tp->tally.sent_again += len;
+		kinet_count(sock_net(sk), KINET_SEGMENT_RESENT);
+		return;
+	}
+	if (tp->snd.una == tp->snd.nxt) {
+		tp->first_sent = now;
+		kinet_cong_sent(&tp->cong, now, 0, kinet_rtt_rto(&tp->rtt, &tp->limits));
+	}
+	tp->snd.nxt = end;
+	kinet_board_sent(&tp->board, end);
+	if (len % tp->mss)
+		tp->small_end = end;
+	if (!tp->timed) {
+		/* The first segment of a burst: another may well be lost. */
+		tp->timed = now;
+		tp->timed_seq = kinet_earlier(end, seq + tp->mss);
+	}
+	kinet_cong_sent(&tp->cong, now, kinet_tcp_flight(tp),
+			kinet_rtt_rto(&tp->rtt, &tp->limits));
+	tp->overdue = false;
+	kinet_tcp_undue(sk, KINET_TIMER_OVERRIDE);
+}
+
+/* Send numbers from @seq to @end, which may be the FIN's; or a part of them. */
+static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u32 *sent)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 stop = kinet_earlier(end, tp->write_seq);
+	unsigned int want, len;
+	struct sk_buff *skb;
+	u8 flags = KINET_ACK;
+	int err;
+
+	want = min_t(u32, stop - seq, KINET_BURST_MAX - KINET_BURST_MAX % tp->mss);
+	/* What divides it looks at the pseudo-header of TCP. */
+	if (kinet_tcp_is_isolated(&tp->flow))
+		want = min_t(unsigned int, want, tp->mss);
+	len = kinet_store_burst(sk, seq, want);
+	if (len < want)
+		len = len > tp->mss ? len - len % tp->mss : len;
+	skb = kinet_tcp_alloc(tp);
+	if (!skb)
+		return -ENOBUFS;
+	err = kinet_store_fill(sk, skb, seq, len);
+	if (WARN_ON_ONCE(err)) {
+		kfree_skb(skb);
+		return err;
+	}
+	*sent = seq + len;
+	if (*sent == tp->write_seq) {
+		if (len)
+			flags |= KINET_PSH;
+		if (kinet_after(end, tp->write_seq)) {
+			flags |= KINET_FIN;
+			++*sent;
+		}
+	}
+	err = kinet_tcp_xmit(sk, skb, seq, flags);
+	/* What a queue has lost is resent as if the network had. */
+	if (!err || err == -ENOBUFS || err == -EPERM)
+		kinet_tcp_sent(sk, seq, *sent, len);
+	return err;
+}
+
+static u32 kinet_tcp_pipe(const struct kinet_tcp *tp)
+{
+	if (tp->board.count || tp->board.recovering ||
+	    kinet_before(tp->snd.una, tp->board.lost))
+		return kinet_board_pipe(&tp->board);
+	return kinet_tcp_flight(tp);
+}
+
+static u32 kinet_tcp_cwnd(const struct kinet_tcp *tp)
+{
+	u32 cwnd = tp->cong.cwnd;
+
+	/* RFC 3042: two segments beyond it */
+	if (!tp->sacks && !tp->newreno.recovering)
+		cwnd += min(tp->newreno.dupacks, 2U) * tp->mss;
+	return cwnd;
+}
+
+static bool kinet_tcp_is_throttled(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (likely(sk_wmem_alloc_get(sk) < KINET_BELOW_MAX))
+		return false;
+	WRITE_ONCE(tp->throttled, true);
+	/* Pairs with the decrement: it is either seen, or sees this. */
+	smp_mb();
+	return sk_wmem_alloc_get(sk) >= KINET_BELOW_MAX;
+}
+
+/* How much new may be sent now: 0, or a number beyond SND.NXT in @end */
+static bool kinet_tcp_new_end(struct sock *sk, u32 room, u32 *end)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 left = tp->write_seq - tp->snd.nxt;
+	bool fin = tp->fin_wanted && !kinet_after(tp->snd.nxt, tp->write_seq);
+	struct kinet_sending sending = {
+		.queued		= kinet_after(tp->snd.nxt, tp->write_seq) ? 0 : left,
+		.small_out	= kinet_after(tp->small_end, tp->snd.una),
+		.nodelay	= tp->nodelay,
+		.corked		= tp->corked || tp->more,
+		.fin		= fin,
+		.overdue	= tp->overdue,
+		.mss		= tp->mss,
+	};
+	u32 now;
+
+	if (!sending.queued) {
+		/* A FIN alone needs no window. */
+		*end = kinet_tcp_end_seq(tp);
+		return fin;
+	}
+	now = kinet_snd_now(&tp->snd, &sending);
+	if (now > room)
+		now = room - room % tp->mss;
+	*end = tp->snd.nxt + now;
+	if (now == sending.queued)
+		*end += fin;
+	return now;
+}
+
+static bool kinet_tcp_new_fits(struct sock *sk)
+{
+	u32 end;
+
+	return kinet_tcp_new_end(sk, U32_MAX / 2, &end);
+}
+
+/* One segment or burst; false when nothing can go. */
+static bool kinet_tcp_step(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 pipe = kinet_tcp_pipe(tp), cwnd = kinet_tcp_cwnd(tp);
+	u32 room = cwnd > pipe ? cwnd - pipe : 0;
+	struct kinet_range range;
+	enum kinet_next next = KINET_NEXT_NEW;
+	u32 end, sent;
+
+	if (kinet_tcp_is_throttled(sk))
+		return false;
+	if (tp->board.recovering || tp->board.count ||
+	    kinet_before(tp->snd.una, tp->board.lost)) {
+		/* RFC 6675, section 5, (C): a segment at least */
+		if (room < tp->mss && pipe)
+			return false;
+		next = kinet_board_next(&tp->board, kinet_tcp_new_fits(sk),
+					&range);
+	}
+	switch (next) {
+	case KINET_NEXT_NOTHING:
+		return false;
+	case KINET_NEXT_NEW:
+		if (!kinet_tcp_new_end(sk, room, &end))
+			return false;
+		return !kinet_tcp_send_range(sk, tp->snd.nxt, end, &sent);
+	default:
+		if (kinet_tcp_send_range(sk, range.start, range.end, &sent))
+			return false;
+		kinet_board_resent(&tp->board, next, sent);
+		return true;
+	}
+}
+
+/* Nothing on its way will bring an answer: something else has to. */
+static void kinet_tcp_wait_for(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
+
+	if (tp->snd.una != tp->snd.nxt) {
+		kinet_tcp_arm_resend(sk, false);
+		return;
+	}
+	if (kinet_tcp_end_seq(tp) == tp->snd.nxt || tp->throttled)
+		return;
+	if (tp->snd.wnd && kinet_snd_usable(&tp->snd)) {
+		/* RFC 9293, section 3.8.6.2.1: 0.1 - 1.0 s */
+		if (tp->deadlines.due[KINET_TIMER_OVERRIDE] == KINET_NEVER)
+			kinet_tcp_due(sk, KINET_TIMER_OVERRIDE,
+				      clamp_t(u32, rto, 100000, 1000000));
+	} else if (tp->deadlines.due[KINET_TIMER_PERSIST] == KINET_NEVER) {
+		kinet_tcp_due(sk, KINET_TIMER_PERSIST,
+			      kinet_persist_interval(rto, tp->shut,
+						     tp->limits.max));
+	}
+}
+
+/* RFC 5681, section 4.1: the window may have been of a network that is gone. */
+static void kinet_tcp_check_idle(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (tp->snd.una != tp->snd.nxt || tp->write_seq == tp->snd.nxt ||
+	    !tp->tally.data_out)
+		return;
+	if (kinet_tcp_clock(sk) - tp->tally.sent_at >
+	    kinet_rtt_rto(&tp->rtt, &tp->limits))
+		kinet_cong_idle(&tp->cong);
+}
+
+/**
+ * kinet_tcp_push() - send what may be sent
+ * @sk: sock, locked, in a synchronized state
+ */
+void kinet_tcp_push(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (!tp->stood || sk->sk_state == TCP_CLOSE)
+		return;
+	kinet_tcp_check_idle(sk);
+	while (kinet_tcp_step(sk))
+		;
+	kinet_tcp_wait_for(sk);
+}
+
+/**
+ * kinet_tcp_resend_first() - the first segment that isn't acknowledged, again
+ * @sk: sock, locked
+ */
+void kinet_tcp_resend_first(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 end, sent;
+
+	if (tp->snd.una == tp->snd.nxt)
+		return;
+	end = kinet_earlier(tp->snd.una + tp->mss, tp->snd.nxt);
+	kinet_tcp_send_range(sk, tp->snd.una, end, &sent);
+	kinet_tcp_arm_resend(sk, false);
+}
+
+/* In softirq, for kinet_tcp_below_free(), whose reference this has */
+void kinet_tcp_drained(struct tasklet_struct *tasklet)
+{
+	struct kinet_tcp *tp = from_tasklet(tp, tasklet, drained);
+	struct sock *sk = &tp->k.inet.sk;
+
+	bh_lock_sock(sk);
+	clear_bit(KINET_BELOW_SCHEDULED, &tp->late);
+	if (!sock_owned_by_user(sk)) {
+		tp->throttled = false;
+		kinet_tcp_push(sk);
+	} else {
+		set_bit(KINET_LATE_DRAINED, &tp->late);
+	}
+	bh_unlock_sock(sk);
+	sock_put(sk);
+}

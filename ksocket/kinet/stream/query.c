@@ -1,0 +1,52 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What others ask of a stream: ksocket (include/ksocket/family.h), and /proc
+ */
+#include <ksocket/family.h>
+
+#include "stream.h"
+
+static s64 kinet_stream_query_readable(const struct sock *sk)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
+		return list_empty_careful(&tp->ready) ? 0 : 1;
+	return kinet_tcp_readable(sk);
+}
+
+/**
+ * kinet_stream_query() - answer ksocket
+ * @sk: sock
+ * @query: filled
+ *
+ * Context: Any, also below the hooks.
+ */
+void kinet_stream_query(struct sock *sk, struct ksock_query *query)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+	/* Pairs with kinet_tcp_event(). */
+	int state = smp_load_acquire(&sk->sk_state);
+	int shut = READ_ONCE(sk->sk_shutdown);
+	bool stood = READ_ONCE(tp->stood);
+
+	query->readable = kinet_stream_query_readable(sk);
+	if (stood && state != TCP_CLOSE)
+		query->unsent = kinet_tcp_unacked(tp);
+	query->position = READ_ONCE(tp->rcv.nxt) - READ_ONCE(tp->fin_seen);
+	query->urg_seq = READ_ONCE(tp->rcv_up);
+	query->reason = READ_ONCE(sk->sk_err);
+	query->room = __sk_stream_is_writeable(sk, 1);
+	query->connected = stood;
+	query->eof = shut & RCV_SHUTDOWN;
+	query->write_over = shut & SEND_SHUTDOWN;
+	query->over = state == TCP_CLOSE;
+	query->urgent = READ_ONCE(tp->urgent);
+	query->at_mark = query->urgent &&
+			 READ_ONCE(tp->copied_seq) == query->urg_seq;
+}
+
+const char *kinet_stream_state(const struct sock *sk)
+{
+	return kinet_state_name(READ_ONCE(sk->sk_state));
+}
