@@ -9,6 +9,14 @@
  * dgram.c	datagram sockets over a wire that is but a list
  * wire.c	that wire
  * tcp_*.c	what a TCP decides, each file of its own; tcp_random.c: chance
+ *
+ * Whole streams, over a wire that is but a list and in virtual time:
+ * stream_wire.c	that wire; stream_talk.c: a peer that is made by hand
+ * stream_state.c	every state, and what can happen in it
+ * stream_open.c	how connections begin and end
+ * stream_time.c	what is done when
+ * stream_window.c	how much is sent, and asked for
+ * stream_lots.c	lots of connections by chance; stream_link.c: their link
  */
 #include <linux/module.h>
 

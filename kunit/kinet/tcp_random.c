@@ -11,7 +11,7 @@ static uint tcp_seed;
 module_param(tcp_seed, uint, 0444);
 MODULE_PARM_DESC(tcp_seed, "seed of the random tests of TCP, 0: another one each time");
 
-void tcp_seed_random(struct kunit *test, struct rnd_state *random)
+u32 tcp_seed_random(struct kunit *test, struct rnd_state *random)
 {
 	u32 seed = tcp_seed;
 
@@ -19,4 +19,5 @@ void tcp_seed_random(struct kunit *test, struct rnd_state *random)
 		seed = get_random_u32();
 	kunit_info(test, "seed %u\n", seed);
 	prandom_seed_state(random, seed);
+	return seed;
 }

@@ -9,8 +9,8 @@
 #include <kunit/test.h>
 #include <linux/prandom.h>
 
-/* Seed it, and print the seed. */
-void tcp_seed_random(struct kunit *test, struct rnd_state *random);
+/* Seed it, print the seed, and return it. */
+u32 tcp_seed_random(struct kunit *test, struct rnd_state *random);
 
 /* Below @limit */
 static inline u32 tcp_random(struct rnd_state *random, u32 limit)

@@ -1,0 +1,340 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * Connections that begin and end, segment by segment: the RFC's figures
+ */
+#include "stream_wire.h"
+
+#define SYN	KINET_SYN
+#define ACK	KINET_ACK
+#define FIN	KINET_FIN
+#define RST	KINET_RST
+
+static void expect_state(struct stream_talk *talk, int state, const char *why)
+{
+	KUNIT_EXPECT_STREQ_MSG(talk->test, kinet_state_name(talk->sk->sk_state),
+			       kinet_state_name(state), "%s", why);
+}
+
+static void connect_by_hand(struct kunit *test, struct stream_talk *talk)
+{
+	stream_talk_begin(test, talk);
+	talk->sock = stream_socket(test, STREAM_PORT);
+	talk->sk = talk->sock->sk;
+	KUNIT_ASSERT_EQ(test, stream_connect(talk->sock, STREAM_PEER),
+			-EINPROGRESS);
+	stream_expect(talk, SYN, STREAM_ANY, 0, 0, "connect()");
+}
+
+/* Figure 6 */
+static void one_opens(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	connect_by_hand(test, &talk);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "line 4");
+	stream_expect_silence(&talk, "line 4");
+	expect_state(&talk, TCP_ESTABLISHED, "line 4");
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "line 5");
+}
+
+/* Figure 7 */
+static void both_open(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	connect_by_hand(test, &talk);
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	stream_expect(&talk, SYN | ACK, talk.snd_nxt - 1, talk.rcv_nxt, 0,
+		      "line 5");
+	expect_state(&talk, TCP_SYN_RECV, "line 3");
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+	expect_state(&talk, TCP_ESTABLISHED, "line 7");
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "data");
+}
+
+/* RFC 7323, section 2.2: the window of a SYN, ACK isn't scaled, nor is it here. */
+static void window_of_both_isnt_scaled(struct kunit *test)
+{
+	static const char text[1000];
+	struct stream_talk talk;
+
+	connect_by_hand(test, &talk);
+	talk.scaled = true;
+	talk.scale = 7;
+	talk.wnd = 300;
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	stream_flush(&talk);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+	expect_state(&talk, TCP_ESTABLISHED, "both");
+	stream_write(talk.sock, text, sizeof(text), 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 300, "the window");
+	stream_expect_silence(&talk, "the window");
+	talk.wnd = 3;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 384, "3 << 7");
+}
+
+/* Figure 8: the RST ends what the old SYN has begun, and the new one comes. */
+static void old_duplicate_syn(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+
+	stream_talk_begin(test, &talk);
+	stream_listen(&talk);
+	stream_say(&talk, SYN, talk.rcv_nxt - 900, 0, 0);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+	KUNIT_EXPECT_EQ(test, seg.ack, talk.rcv_nxt - 899);
+	stream_say(&talk, RST, seg.ack, 0, 0);
+	KUNIT_EXPECT_NULL(test, stream_embryo(talk.ear));
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	stream_expect(&talk, SYN | ACK, STREAM_ANY, talk.rcv_nxt, 0, "line 6");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	KUNIT_EXPECT_NOT_NULL(test, stream_accept(test, talk.listener));
+}
+
+/* Figures 9 and 10: a peer that has forgotten everything */
+static void half_open(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	stream_say(&talk, SYN, talk.rcv_nxt + 500, 0, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "line 4");
+	expect_state(&talk, TCP_ESTABLISHED, "line 4");
+	stream_say(&talk, RST, talk.rcv_nxt, 0, 0);
+	expect_state(&talk, TCP_CLOSE, "line 6");
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, &talk, 1), -ECONNRESET);
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "x", 1, 0), -EPIPE);
+}
+
+/* Figure 12 */
+static void one_closes(struct kunit *test)
+{
+	struct stream_talk talk;
+	char byte;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0,
+		      "line 2");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	expect_state(&talk, TCP_FIN_WAIT2, "line 3");
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, &byte, 1), -EAGAIN);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "line 5");
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, &byte, 1), 0);
+}
+
+/* Figure 13 */
+static void both_close(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	stream_flush(&talk);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt - 1, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "line 3");
+	expect_state(&talk, TCP_CLOSING, "line 2");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
+	stream_expect_silence(&talk, "line 4");
+}
+
+/* Section 3.6: one that has closed may still receive, as long as it likes. */
+static void half_closed_receives(struct kunit *test)
+{
+	struct stream_talk talk;
+	char text[8];
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_wait(3600 * KINET_SECOND);
+	expect_state(&talk, TCP_FIN_WAIT2, "nobody has closed it");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	talk.rcv_nxt += 5;
+	stream_wait(KINET_SECOND / 2);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "data");
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, text, sizeof(text)), 5);
+}
+
+/* And the other may still send. */
+static void half_closed_sends(struct kunit *test)
+{
+	struct stream_talk talk;
+	char byte;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_flush(&talk);
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, &byte, 1), 0);
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "data");
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0, "FIN");
+	expect_state(&talk, TCP_LAST_ACK, "FIN");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	expect_state(&talk, TCP_CLOSE, "both");
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
+}
+
+enum closing { BY_CLOSE, BY_SHUTDOWN };
+
+/* 3.10.4: what is closed in SYN-RECEIVED goes on when it is ESTABLISHED. */
+static void closed_before_it_stands(struct kunit *test)
+{
+	struct stream_talk talk;
+	enum closing by;
+	int resent;
+
+	for (by = BY_CLOSE; by <= BY_SHUTDOWN; by++) {
+		stream_wire_init(test);
+		connect_by_hand(test, &talk);
+		stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+		stream_flush(&talk);
+		if (by == BY_CLOSE)
+			stream_close(talk.sock);
+		else
+			kernel_sock_shutdown(talk.sock, SHUT_WR);
+		for (resent = 0; resent < 2; resent++) {
+			stream_wait(KINET_SECOND << resent);
+			stream_expect(&talk, SYN | ACK, talk.snd_nxt - 1,
+				      talk.rcv_nxt, 0, "time-out");
+		}
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0,
+			      "its FIN");
+		expect_state(&talk, TCP_FIN_WAIT1, "its FIN");
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		expect_state(&talk, TCP_FIN_WAIT2, "acknowledged");
+		stream_wire_exit(test);
+	}
+}
+
+/* 3.10.5: the peer of one in LAST-ACK or CLOSING that has no FIN yet is told. */
+static void aborted_before_its_fin(struct kunit *test)
+{
+	struct stream_talk talk;
+	char *text;
+
+	stream_talk_begin(test, &talk);
+	talk.wnd = 0;
+	stream_establish(&talk, false, 0);
+	text = kunit_kzalloc(test, 100, GFP_KERNEL);
+	KUNIT_ASSERT_EQ(test, stream_write(talk.sock, text, 100, 0), 100);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	expect_state(&talk, TCP_LAST_ACK, "its data wait for the window");
+	stream_flush(&talk);
+	stream_abort(talk.sock);
+	stream_expect(&talk, RST | ACK, talk.snd_nxt, talk.rcv_nxt, 0, "abort");
+}
+
+/* RFC 2525, section 2.17 */
+static void data_that_nobody_reads(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	talk.rcv_nxt += 5;
+	stream_flush(&talk);
+	stream_close(talk.sock);
+	stream_expect(&talk, RST | ACK, talk.snd_nxt, talk.rcv_nxt, 0,
+		      "closed, unread");
+	expect_state(&talk, TCP_CLOSE, "closed, unread");
+}
+
+static void data_after_the_close(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	stream_close(talk.sock);
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	stream_expect(&talk, RST | ACK, talk.snd_nxt, STREAM_ANY, 0, "nobody");
+	expect_state(&talk, TCP_CLOSE, "nobody");
+}
+
+/* 3.10.4: those who wait to be accepted are reset. */
+static void listener_ends(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_listen(&talk);
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	stream_flush(&talk);
+	stream_close(talk.listener);
+	stream_expect(&talk, RST | ACK, talk.snd_nxt, talk.rcv_nxt, 0, "embryo");
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_expect(&talk, RST, talk.snd_nxt, 0, 0, "nobody");
+}
+
+/* RFC 6191, section 2: the new connection's numbers are beyond the old one's. */
+static void reopened_beyond_the_old(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 old;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, true, 100 * STREAM_MS);
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
+	stream_close(talk.sock);
+	stream_flush(&talk);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_flush(&talk);
+	KUNIT_ASSERT_EQ(test, stream_timewaits(), 1);
+	old = talk.snd_nxt;
+	stream_wait(STREAM_MS);
+	stream_say(&talk, SYN, ++talk.rcv_nxt, 0, 0);
+	talk.rcv_nxt++;
+	stream_expect(&talk, SYN | ACK, STREAM_ANY, talk.rcv_nxt, 0, "again");
+	KUNIT_EXPECT_TRUE(test, kinet_after(talk.snd_nxt, old));
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	KUNIT_EXPECT_NOT_NULL(test, stream_accept(test, talk.listener));
+}
+
+static struct kunit_case open_cases[] = {
+	KUNIT_CASE(one_opens),
+	KUNIT_CASE(both_open),
+	KUNIT_CASE(window_of_both_isnt_scaled),
+	KUNIT_CASE(old_duplicate_syn),
+	KUNIT_CASE(half_open),
+	KUNIT_CASE(one_closes),
+	KUNIT_CASE(both_close),
+	KUNIT_CASE(half_closed_receives),
+	KUNIT_CASE(half_closed_sends),
+	KUNIT_CASE(closed_before_it_stands),
+	KUNIT_CASE(aborted_before_its_fin),
+	KUNIT_CASE(data_that_nobody_reads),
+	KUNIT_CASE(data_after_the_close),
+	KUNIT_CASE(listener_ends),
+	KUNIT_CASE(reopened_beyond_the_old),
+	{}
+};
+
+static struct kunit_suite open_suite = {
+	.name = "kinet_stream_open",
+	.init = stream_wire_init,
+	.exit = stream_wire_exit,
+	.test_cases = open_cases,
+};
+
+kunit_test_suite(open_suite);

@@ -1,0 +1,515 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * When a connection does something of itself, to the microsecond: RFC 6298,
+ * RFC 9293, sections 3.8.3 to 3.8.6
+ */
+#include <linux/tcp.h>
+
+#include "stream_wire.h"
+
+#define SYN	KINET_SYN
+#define ACK	KINET_ACK
+#define FIN	KINET_FIN
+#define RST	KINET_RST
+
+/*
+ * A handshake of 100 ms: SRTT = 100 ms, RTTVAR = 50 ms, RTO = SRTT + 4 * RTTVAR
+ * (RFC 6298, (2.2)). Its least second, (2.4), is bounded lower here (rtt.h).
+ */
+#define RTT	(100 * STREAM_MS)
+#define RTO	(300 * STREAM_MS)
+
+static void establish(struct kunit *test, struct stream_talk *talk)
+{
+	stream_talk_begin(test, talk);
+	stream_establish(talk, false, RTT);
+}
+
+/* Nothing until @us have passed, then this */
+static void expect_after(struct stream_talk *talk, u64 us, u8 flags, u32 seq,
+			 u32 len, const char *why)
+{
+	stream_wait(us - 1);
+	stream_expect_silence(talk, why);
+	stream_wait(1);
+	stream_expect(talk, flags, seq, talk->rcv_nxt, len, why);
+	stream_expect_silence(talk, why);
+}
+
+static void write(struct stream_talk *talk, size_t len)
+{
+	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
+	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
+			(int)len);
+}
+
+/* Until the connection is over, at most @most; return how long it took. */
+static u64 until_over(struct stream_talk *talk, u64 most)
+{
+	u64 from = stream_now;
+
+	while (talk->sk->sk_state != TCP_CLOSE && stream_now - from < most)
+		stream_wait(STREAM_MS);
+	return stream_now - from;
+}
+
+/* --- RFC 6298 --- */
+
+/* (2.1): a second at first; (5.5): doubled each time */
+static void syn_backs_off(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	stream_talk_begin(test, &talk);
+	talk.sock = stream_socket(test, STREAM_PORT);
+	talk.sk = talk.sock->sk;
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_SYNCNT, 4), 0);
+	stream_connect(talk.sock, STREAM_PEER);
+	stream_flush(&talk);
+	for (i = 0; i < 4; i++)
+		expect_after(&talk, KINET_SECOND << i, SYN, talk.snd_nxt - 1, 0,
+			     "SYN");
+	stream_wait((KINET_SECOND << 4) - 1);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_SYN_SENT);
+	stream_wait(1);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+	stream_expect_silence(&talk, "given up");
+}
+
+static void syn_ack_backs_off(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	stream_talk_begin(test, &talk);
+	stream_listen(&talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.listener, TCP_SYNCNT, 3), 0);
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	stream_track(stream_embryo(talk.ear));
+	stream_flush(&talk);
+	for (i = 0; i < 3; i++)
+		expect_after(&talk, KINET_SECOND << i, SYN | ACK,
+			     talk.snd_nxt - 1, 0, "SYN, ACK");
+	stream_wait((KINET_SECOND << 3) - 1);
+	KUNIT_EXPECT_NOT_NULL(test, stream_embryo(talk.ear));
+	stream_wait(1);
+	KUNIT_EXPECT_NULL(test, stream_embryo(talk.ear));
+}
+
+/* (5.7): data begin with three seconds when a SYN was lost. */
+static void lost_syn_makes_it_wait(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	talk.sock = stream_socket(test, STREAM_PORT);
+	talk.sk = talk.sock->sk;
+	stream_connect(talk.sock, STREAM_PEER);
+	stream_flush(&talk);
+	stream_wait(KINET_SECOND + RTT);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	write(&talk, 5);
+	stream_flush(&talk);
+	expect_after(&talk, 3 * KINET_SECOND, ACK, talk.snd_nxt - 5, 5, "again");
+}
+
+/* (5.4) to (5.6); RFC 9293, section 3.8.3: R2 is 100 s at least (MUST-20). */
+static void data_back_off(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 took;
+	int i;
+
+	establish(test, &talk);
+	write(&talk, 5);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "first");
+	for (i = 0; i < 8; i++)
+		expect_after(&talk, RTO << i, ACK, talk.snd_nxt - 5, 5, "again");
+	took = (RTO << 8) - RTO;
+	took += until_over(&talk, 3600 * KINET_SECOND);
+	KUNIT_EXPECT_GE(test, took, 100 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* (2.5): an upper bound of the time-out is 60 s at least. */
+static void backoff_has_a_bound(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 last, longest = 0;
+
+	establish(test, &talk);
+	write(&talk, 5);
+	stream_flush(&talk);
+	last = stream_now;
+	while (talk.sk->sk_state != TCP_CLOSE) {
+		stream_wait(STREAM_MS);
+		if (skb_queue_empty(&stream_sent))
+			continue;
+		stream_flush(&talk);
+		longest = max(longest, stream_now - last);
+		last = stream_now;
+	}
+	KUNIT_EXPECT_GE(test, longest, 60 * KINET_SECOND);
+	KUNIT_EXPECT_LE(test, longest, 120 * KINET_SECOND);
+}
+
+/* (5.3), and (2.3): what is new is waited for from its acknowledgment on. */
+static void ack_begins_it_anew(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	write(&talk, 2 * STREAM_MSS);
+	stream_flush(&talk);
+	stream_wait(250 * STREAM_MS);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - STREAM_MSS, 0);
+	stream_expect_silence(&talk, "one of two is acknowledged");
+	/*
+	 * RTTVAR = 3/4 * 50 + 1/4 * |100 - 250| = 75 ms,
+	 * SRTT = 7/8 * 100 + 1/8 * 250 = 118.75 ms
+	 */
+	expect_after(&talk, 418750, ACK, talk.snd_nxt - STREAM_MSS, STREAM_MSS,
+		     "the other");
+}
+
+/* (5.2): when all is acknowledged, nothing goes off. */
+static void nothing_is_waited_for(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	write(&talk, 5);
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	/* RFC 9293, MUST-25: nor is it kept alive, unless the user wants it. */
+	stream_wait(24 * 3600 * KINET_SECOND);
+	stream_expect_silence(&talk, "nothing is on its way");
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+}
+
+/* A FIN is resent as data are. */
+static void fin_backs_off(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	establish(test, &talk);
+	kernel_sock_shutdown(talk.sock, SHUT_WR);
+	stream_flush(&talk);
+	for (i = 0; i < 4; i++)
+		expect_after(&talk, RTO << i, FIN | ACK, talk.snd_nxt - 1, 0,
+			     "FIN");
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_FIN_WAIT1);
+}
+
+/* RFC 9293, section 3.10.8 */
+static void user_timeout_ends_it(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 took;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_USER_TIMEOUT, 5000), 0);
+	write(&talk, 5);
+	stream_flush(&talk);
+	took = until_over(&talk, 60 * KINET_SECOND);
+	KUNIT_EXPECT_GE(test, took, 5 * KINET_SECOND);
+	/* The time-outs before it: 300 ms * (1 + 2 + 4 + 8 + 16) */
+	KUNIT_EXPECT_LE(test, took, 9300 * STREAM_MS);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* --- acknowledgments: RFC 9293, section 3.8.6.3 --- */
+
+static void peer_says(struct stream_talk *talk, u32 len)
+{
+	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, len);
+	talk->rcv_nxt += len;
+}
+
+/* MUST-40: less than half a second */
+static void ack_is_delayed(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
+	peer_says(&talk, 5);
+	stream_expect_silence(&talk, "SHLD-18: it waits");
+	stream_wait(KINET_SECOND / 2 - 1);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "late");
+	stream_expect_silence(&talk, "once");
+}
+
+/* SHLD-19 */
+static void every_second_full_one(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
+	peer_says(&talk, STREAM_MSS);
+	stream_expect_silence(&talk, "the first");
+	peer_says(&talk, STREAM_MSS);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "the second");
+	stream_wait(KINET_SECOND);
+	stream_expect_silence(&talk, "nothing is owed");
+}
+
+/* Data take it along. */
+static void ack_goes_with_data(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
+	peer_says(&talk, 5);
+	write(&talk, 3);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 3, "both");
+	stream_wait(RTO - 1);
+	stream_expect_silence(&talk, "nothing is owed");
+}
+
+/* --- probes --- */
+
+/* RFC 9293, section 3.8.6.1: SHLD-29, SHLD-30; MUST-37 */
+static void shut_window_is_probed(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	establish(test, &talk);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	stream_flush(&talk);
+	write(&talk, 100);
+	stream_expect_silence(&talk, "the window is shut");
+	for (i = 0; i < 8; i++) {
+		expect_after(&talk, RTO << i, ACK, talk.snd_nxt - 1, 0, "probe");
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_expect_silence(&talk, "it is shut yet");
+	}
+	/* As long as it answers, it is waited for. */
+	for (i = 0; i < 3600; i++) {
+		stream_wait(10 * KINET_SECOND);
+		if (skb_queue_empty(&stream_sent))
+			continue;
+		stream_expect(&talk, ACK, talk.snd_nxt - 1, talk.rcv_nxt, 0,
+			      "probe");
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	}
+	KUNIT_ASSERT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+	talk.wnd = STREAM_WINDOW;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
+}
+
+/* The update was lost: the answer to a probe tells of it. */
+static void probe_finds_it_open(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	stream_flush(&talk);
+	write(&talk, 100);
+	expect_after(&talk, RTO, ACK, talk.snd_nxt - 1, 0, "probe");
+	talk.wnd = STREAM_WINDOW;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
+}
+
+/* A peer that is gone doesn't answer; R2 counts, too. */
+static void unanswered_probes_end_it(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 took;
+
+	establish(test, &talk);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	write(&talk, 100);
+	took = until_over(&talk, 7200 * KINET_SECOND);
+	KUNIT_EXPECT_GE(test, took, 100 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+static void keep_alive(struct stream_talk *talk)
+{
+	struct kunit *test = talk->test;
+
+	establish(test, talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk->sock, TCP_KEEPIDLE, 10), 0);
+	KUNIT_ASSERT_EQ(test, stream_set(talk->sock, TCP_KEEPINTVL, 3), 0);
+	KUNIT_ASSERT_EQ(test, stream_set(talk->sock, TCP_KEEPCNT, 4), 0);
+	sock_set_keepalive(talk->sk);
+}
+
+/* RFC 9293, section 3.8.4; MUST-29: one that isn't answered says nothing. */
+static void nobody_is_there_any_more(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	int i;
+
+	keep_alive(&talk);
+	for (i = 0; i < 4; i++)
+		expect_after(&talk, (i ? 3 : 10) * KINET_SECOND, ACK,
+			     talk.snd_nxt - 1, 0, "probe");
+	stream_wait(3 * KINET_SECOND - 1);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+	stream_wait(1);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* MUST-27: the idle time is since anything came. */
+static void somebody_is_there(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	int i;
+
+	keep_alive(&talk);
+	for (i = 0; i < 20; i++) {
+		expect_after(&talk, 10 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0,
+			     "probe");
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	}
+	stream_wait(5 * KINET_SECOND);
+	peer_says(&talk, 5);
+	stream_flush(&talk);
+	expect_after(&talk, 10 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0,
+		     "since the data");
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+}
+
+/* All that was to be sent is acknowledged, the FIN, too. */
+static void half_closed_is_kept_alive(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+
+	keep_alive(&talk);
+	kernel_sock_shutdown(talk.sock, SHUT_WR);
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	expect_after(&talk, 10 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0, "probe");
+	stream_wait(12 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* --- ends --- */
+
+static void to_fin_wait2(struct stream_talk *talk, int seconds)
+{
+	establish(talk->test, talk);
+	if (seconds)
+		KUNIT_ASSERT_EQ(talk->test,
+				stream_set(talk->sock, TCP_LINGER2, seconds), 0);
+	stream_close(talk->sock);
+	stream_flush(talk);
+	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+	KUNIT_ASSERT_EQ(talk->test, talk->sk->sk_state, TCP_FIN_WAIT2);
+}
+
+/* An orphan's peer may never close: as the host has it, and TCP_LINGER2. */
+static void fin_wait2_ends(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	static const int seconds[] = { 0, 5, 60 };
+	int i, most;
+
+	for (i = 0; i < ARRAY_SIZE(seconds); i++) {
+		stream_wire_init(test);
+		to_fin_wait2(&talk, seconds[i]);
+		most = seconds[i] ?: 60;
+		stream_wait(most * KINET_SECOND - 1);
+		KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_FIN_WAIT2);
+		stream_wait(1);
+		KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+		KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
+		stream_expect_silence(&talk, "it is over");
+		stream_say(&talk, FIN | ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_expect(&talk, RST, talk.snd_nxt, 0, 0, "nobody");
+		stream_wire_exit(test);
+	}
+}
+
+static void to_timewait(struct stream_talk *talk)
+{
+	to_fin_wait2(talk, 0);
+	stream_say(talk, FIN | ACK, talk->rcv_nxt++, talk->snd_nxt, 0);
+	stream_expect(talk, ACK, talk->snd_nxt, talk->rcv_nxt, 0, "FIN");
+	KUNIT_ASSERT_EQ(talk->test, stream_timewaits(), 1);
+}
+
+/* RFC 9293, section 3.10.8: 2 MSL, of which Linux makes 60 s */
+static void timewait_ends(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+
+	to_timewait(&talk);
+	stream_wait(60 * KINET_SECOND - 1);
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
+	stream_wait(1);
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+	stream_expect(&talk, RST, talk.snd_nxt, 0, 0, "nobody");
+}
+
+/* Section 3.10.7.4, eighth: the FIN again restarts it; nothing else does. */
+static void fin_begins_timewait_anew(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+
+	to_timewait(&talk);
+	stream_wait(50 * KINET_SECOND);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "again");
+	stream_wait(59 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
+	stream_say(&talk, ACK, talk.rcv_nxt - 5, talk.snd_nxt, 4);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "old");
+	stream_wait(KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
+}
+
+static struct kunit_case time_cases[] = {
+	KUNIT_CASE(syn_backs_off),
+	KUNIT_CASE(syn_ack_backs_off),
+	KUNIT_CASE(lost_syn_makes_it_wait),
+	KUNIT_CASE(data_back_off),
+	KUNIT_CASE(backoff_has_a_bound),
+	KUNIT_CASE(ack_begins_it_anew),
+	KUNIT_CASE(nothing_is_waited_for),
+	KUNIT_CASE(fin_backs_off),
+	KUNIT_CASE(user_timeout_ends_it),
+	KUNIT_CASE(ack_is_delayed),
+	KUNIT_CASE(every_second_full_one),
+	KUNIT_CASE(ack_goes_with_data),
+	KUNIT_CASE(shut_window_is_probed),
+	KUNIT_CASE(probe_finds_it_open),
+	KUNIT_CASE(unanswered_probes_end_it),
+	KUNIT_CASE(nobody_is_there_any_more),
+	KUNIT_CASE(somebody_is_there),
+	KUNIT_CASE(half_closed_is_kept_alive),
+	KUNIT_CASE(fin_wait2_ends),
+	KUNIT_CASE(timewait_ends),
+	KUNIT_CASE(fin_begins_timewait_anew),
+	{}
+};
+
+static struct kunit_suite time_suite = {
+	.name = "kinet_stream_time",
+	.init = stream_wire_init,
+	.exit = stream_wire_exit,
+	.test_cases = time_cases,
+};
+
+kunit_test_suite(time_suite);

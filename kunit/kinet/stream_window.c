@@ -1,0 +1,352 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * How much is sent at once, and how much is asked for: RFC 9293, sections 3.7.4
+ * and 3.8.6.2
+ */
+#include <linux/tcp.h>
+
+#include "stream_wire.h"
+
+#define SYN	KINET_SYN
+#define ACK	KINET_ACK
+#define FIN	KINET_FIN
+
+#define RTT	(100 * STREAM_MS)
+
+static void establish(struct kunit *test, struct stream_talk *talk, u16 wnd)
+{
+	stream_talk_begin(test, talk);
+	talk->wnd = wnd;
+	stream_establish(talk, false, RTT);
+}
+
+static void write(struct stream_talk *talk, size_t len)
+{
+	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
+	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
+			(int)len);
+}
+
+static void acks(struct stream_talk *talk)
+{
+	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+}
+
+/* Bytes that were sent, all of them new and in order */
+static u32 heard(struct stream_talk *talk)
+{
+	u32 from = talk->snd_nxt, sum = 0;
+	struct stream_seg seg;
+
+	while (stream_hear(talk, &seg)) {
+		KUNIT_EXPECT_EQ(talk->test, seg.seq, from + sum);
+		sum += seg.len;
+	}
+	return sum;
+}
+
+/* --- 3.7.4: Nagle --- */
+
+static void small_ones_wait_for_the_first(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 5);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
+	write(&talk, 6);
+	write(&talk, 7);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "the first is on its way");
+	acks(&talk);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 13, "all at once");
+}
+
+static void full_ones_wait_for_nothing(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 5);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
+	write(&talk, 2 * STREAM_MSS + 9);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 2 * STREAM_MSS);
+	acks(&talk);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 9);
+}
+
+/* MUST-17: it can be turned off. */
+static void nobody_waits_without_nagle(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_NODELAY, 1), 0);
+	write(&talk, 5);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
+	write(&talk, 6);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 6);
+}
+
+/* A FIN behind them ends the wait: nothing will come. */
+static void nobody_waits_before_the_end(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 5);
+	heard(&talk);
+	write(&talk, 6);
+	kernel_sock_shutdown(talk.sock, SHUT_WR);
+	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 6, "both");
+}
+
+/* --- 3.8.6: what the peer offers --- */
+
+static void no_more_than_the_window(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, 1200);
+	write(&talk, 5000);
+	/* The rest of 200 is less than half of it, and not all there is. */
+	KUNIT_EXPECT_EQ(test, heard(&talk), 1000);
+	acks(&talk);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 1000);
+}
+
+/* RFC 6928, section 2: min (10 * MSS, max (2 * MSS, 14600)) */
+static void no_more_than_the_initial_window(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, 60000);
+	write(&talk, 20 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 10 * STREAM_MSS);
+}
+
+/* MUST-34: a peer that takes it back gets nothing new, and loses nothing. */
+static void shrunk_window_is_borne(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 4 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	talk.wnd = STREAM_MSS;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - 3 * STREAM_MSS, 0);
+	write(&talk, STREAM_MSS);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "SND.NXT is beyond it");
+	acks(&talk);
+	KUNIT_EXPECT_EQ(test, heard(&talk), STREAM_MSS);
+}
+
+/*
+ * 3.10.7.4, fifth: a segment that was resent is older than the one that told of
+ * the window, but its acknowledgment is new. What was offered stays the bound.
+ */
+static void resent_segment_opens_nothing(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 2 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 2 * STREAM_MSS);
+	talk.wnd = 2 * STREAM_MSS;
+	stream_say(&talk, ACK, talk.rcv_nxt + 5, talk.snd_nxt - 2 * STREAM_MSS,
+		   5);
+	talk.wnd = 0;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	stream_flush(&talk);
+	write(&talk, STREAM_MSS);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "all that was offered is full");
+}
+
+/* 3.8.6.2.1, (3) and (4): less than half of the window waits 0.1 - 1.0 s. */
+static void silly_window_is_not_filled(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 from;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 5);
+	heard(&talk);
+	talk.wnd = 100;
+	acks(&talk);
+	write(&talk, 400);
+	from = stream_now;
+	while (skb_queue_empty(&stream_sent) && stream_now - from < KINET_SECOND)
+		stream_wait(STREAM_MS);
+	KUNIT_EXPECT_GE(test, stream_now - from, 100 * STREAM_MS);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 100, "the override time-out");
+}
+
+/* (3): half of the largest window that there was goes at once. */
+static void small_buffer_of_the_peer(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, 200);
+	write(&talk, 400);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 200);
+	acks(&talk);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 200);
+}
+
+/* (2): all that there is goes, however little, when nothing is on its way. */
+static void all_there_is_goes(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 5);
+	heard(&talk);
+	talk.wnd = 100;
+	acks(&talk);
+	write(&talk, 100);
+	KUNIT_EXPECT_EQ(test, heard(&talk), 100);
+}
+
+/* --- 3.8.6.2.2: what we offer --- */
+
+#define BUFFER	10000	/* of bytes; the half of SO_RCVBUF */
+
+static void fill(struct stream_talk *talk)
+{
+	struct kunit *test = talk->test;
+
+	stream_talk_begin(test, talk);
+	talk->sock = stream_socket(test, STREAM_PORT);
+	talk->sk = talk->sock->sk;
+	talk->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	talk->sk->sk_rcvbuf = 2 * BUFFER;
+	stream_connect(talk->sock, STREAM_PEER);
+	stream_flush(talk);
+	stream_say(talk, SYN | ACK, talk->rcv_nxt++, talk->snd_nxt, 0);
+	stream_flush(talk);
+	KUNIT_ASSERT_EQ(test, talk->edge - talk->rcv_nxt, BUFFER);
+	while (talk->rcv_nxt != talk->edge) {
+		stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, STREAM_MSS);
+		talk->rcv_nxt += STREAM_MSS;
+		stream_flush(talk);
+	}
+	stream_wait(KINET_SECOND);
+	stream_flush(talk);
+	KUNIT_ASSERT_EQ_MSG(test, talk->edge, talk->rcv_nxt, "it is full");
+}
+
+static u32 reads(struct stream_talk *talk, u32 len)
+{
+	char bytes[128];
+	u32 sum = 0;
+
+	while (sum < len)
+		sum += stream_read(talk->sock, bytes,
+				   min_t(u32, sizeof(bytes), len - sum));
+	return sum;
+}
+
+/* MUST-39: not until it is min (Fr * RCV.BUFF, Eff.snd.MSS), Fr = 1/2 */
+static void silly_window_is_not_offered(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+
+	fill(&talk);
+	reads(&talk, STREAM_MSS - 1);
+	stream_wait(10 * KINET_SECOND);
+	stream_expect_silence(&talk, "less than a segment");
+	/* A probe of the peer's is answered, and tells nothing else. */
+	stream_say(&talk, ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "probe");
+	KUNIT_EXPECT_EQ(test, talk.edge, talk.rcv_nxt);
+	reads(&talk, 1);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "a segment");
+	KUNIT_EXPECT_EQ(test, talk.edge - talk.rcv_nxt, STREAM_MSS);
+}
+
+/* What was promised is taken, in however many segments it comes. */
+static void crumbs_are_taken(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 i;
+
+	stream_talk_begin(test, &talk);
+	talk.sock = stream_socket(test, STREAM_PORT);
+	talk.sk = talk.sock->sk;
+	talk.sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	talk.sk->sk_rcvbuf = SOCK_MIN_RCVBUF;
+	stream_connect(talk.sock, STREAM_PEER);
+	stream_flush(&talk);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_flush(&talk);
+	KUNIT_ASSERT_GE(test, talk.edge - talk.rcv_nxt, 1000);
+	for (i = 0; i < 1000; i += 20) {
+		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 20);
+		talk.rcv_nxt += 20;
+	}
+	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->rcv.nxt, talk.rcv_nxt);
+}
+
+/* SHLD-14: what was promised is, whatever becomes of the buffer. */
+static void offered_window_stays(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	u32 edge;
+
+	fill(&talk);
+	reads(&talk, BUFFER);
+	stream_flush(&talk);
+	edge = talk.edge;
+	KUNIT_EXPECT_GT(test, edge - talk.rcv_nxt, BUFFER - STREAM_MSS);
+	WRITE_ONCE(talk.sk->sk_rcvbuf, 2000);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, STREAM_MSS);
+	talk.rcv_nxt += STREAM_MSS;
+	stream_wait(KINET_SECOND);
+	stream_flush(&talk);
+	KUNIT_EXPECT_EQ(test, talk.edge, edge);
+}
+
+/* 3.10.7.4, first: into a shut window come ACK, URG and RST, and no text. */
+static void shut_window_takes_no_text(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+
+	fill(&talk);
+	write(&talk, 5);
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 1);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "MUST-36");
+	stream_wait(60 * KINET_SECOND);
+	stream_expect_silence(&talk, "MUST-66: the ACK was taken");
+	stream_say(&talk, KINET_RST, talk.rcv_nxt, 0, 0);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+}
+
+static struct kunit_case window_cases[] = {
+	KUNIT_CASE(small_ones_wait_for_the_first),
+	KUNIT_CASE(full_ones_wait_for_nothing),
+	KUNIT_CASE(nobody_waits_without_nagle),
+	KUNIT_CASE(nobody_waits_before_the_end),
+	KUNIT_CASE(no_more_than_the_window),
+	KUNIT_CASE(no_more_than_the_initial_window),
+	KUNIT_CASE(shrunk_window_is_borne),
+	KUNIT_CASE(resent_segment_opens_nothing),
+	KUNIT_CASE(silly_window_is_not_filled),
+	KUNIT_CASE(small_buffer_of_the_peer),
+	KUNIT_CASE(all_there_is_goes),
+	KUNIT_CASE(silly_window_is_not_offered),
+	KUNIT_CASE(crumbs_are_taken),
+	KUNIT_CASE(offered_window_stays),
+	KUNIT_CASE(shut_window_takes_no_text),
+	{}
+};
+
+static struct kunit_suite window_suite = {
+	.name = "kinet_stream_window",
+	.init = stream_wire_init,
+	.exit = stream_wire_exit,
+	.test_cases = window_cases,
+};
+
+kunit_test_suite(window_suite);
