@@ -6,7 +6,7 @@ import re
 import subprocess
 from pathlib import Path
 
-from . import kerneldoc, kernels, modules, ownkernel, packages
+from . import kerneldoc, kernels, modules, ownkernel, packages, rfcs
 from .errors import LabError
 from .paths import LOGS, REPO, fresh
 from .process import run as run_process
@@ -55,7 +55,7 @@ def run(say=print) -> Report:
     report = Report("check")
     checks = (licences, includes, versions, python_names, python_style, shell, spelling,
               checkpatch, kernel_doc, described, warnings_61, warnings_612, readme, consumer,
-              volo, event_table)
+              volo, event_table, rfc_table)
     for check in checks:
         try:
             problems = check(say)
@@ -269,6 +269,13 @@ def event_table(_say) -> str:
              for test in re.findall(r"^def (test_\w+)", path.read_text(encoding="utf-8"), re.M)}
     return "\n".join([f"docs/events.md: no test {one}" for one in sorted(named - there)] +
                      [f"docs/events.md: no row for {one}" for one in sorted(there - named)])
+
+
+def rfc_table(say) -> str:
+    """docs/tcp-rfc.md names code and tests that are there, and counts its rows."""
+    text = rfcs.PAGE.read_text(encoding="utf-8")
+    say(f"{name(rfcs.PAGE)}: {rfcs.summary(text)}")
+    return "\n".join(f"{name(rfcs.PAGE)}: {problem}" for problem in rfcs.problems(text))
 
 
 def _touch(variant: str, kernel: str):

@@ -19,7 +19,7 @@ HEADER = "include/ksocket/ksocket.h"
 # The pages in the order of the index; what is not named comes behind.
 GUIDES = ("README", "docs/consumer", "docs/events", "docs/contexts", "docs/api",
           "docs/examples", "docs/from-hooks", "docs/from-volo", "docs/kinet", "docs/kinet-wire",
-          "docs/kinet-unload")
+          "docs/kinet-unload", "docs/tcp-rfc")
 # Types that are no structure, by their topic
 TYPES = {
     "sockets": ".. c:type:: ksocket_t\n\n   The handle of a socket.\n\n",

@@ -36,6 +36,10 @@ TOOLS = {
     "bind9-dnsutils": "/usr/bin/dig",
     "bind9-host": "/usr/bin/host",
     "iperf3": "/usr/bin/iperf3",
+    "nginx": "/usr/sbin/nginx",
+    "openssl": "/usr/bin/openssl",
+    "redis-server": "/usr/bin/redis-server",
+    "redis-tools": "/usr/bin/redis-benchmark",
     "socat": "/usr/bin/socat",
     "ca-certificates": "/etc/ssl/certs/ca-certificates.crt",
 }

@@ -10,9 +10,11 @@ from pathlib import Path
 import kinet
 import kmod
 import pytest
+import streams as tcp
 import topology
 from ksock import Device
 from peers import Ends
+from programs import ROLES, Programs
 
 from lab import scan
 from lab.paths import REPO
@@ -30,7 +32,7 @@ MODULES = ("ksocket/ksocket.ko", "ksocket/kinet/kinet.ko", "harness/modules/ksoc
 SMP = {"test_actor", "test_churn", "test_close", "test_concurrent", "test_event_lifetime",
        "test_event_races", "test_example_chat", "test_example_echo", "test_example_http",
        "test_example_ping", "test_example_relay", "test_kinet_dgram", "test_kinet_raw",
-       "test_kinet_unload", "test_module", "test_netns", "test_nonblock",
+       "test_kinet_stream", "test_kinet_unload", "test_module", "test_netns", "test_nonblock",
        "test_random", "test_signals", "test_smoke", "test_stream", "test_topology"}
 
 
@@ -131,6 +133,13 @@ def library(tmp_path_factory):
     return path
 
 
+@pytest.fixture(params=[("server",), ("client",), ROLES], ids="-".join)
+def programs(request, pair, library):
+    """The same programs, over kinet here or there or at both ends"""
+    with Programs(pair, library, request.param) as started:
+        yield started
+
+
 # --- networks; see topology.py
 
 @pytest.fixture(scope="module")
@@ -175,3 +184,16 @@ def made():
     """Makes kinet's sockets and the host's own, and closes them; see kinet.py."""
     with kinet.Sockets() as sockets:
         yield sockets
+
+
+@pytest.fixture(params=tcp.KINDS, ids="-".join)
+def kinds(request):
+    """Whose sockets are at the client and at the server."""
+    return request.param
+
+
+@pytest.fixture
+def streams(pair, kinds):
+    """Makes connections on the pair; see streams.py."""
+    with tcp.Streams(pair.client, pair.server, kinds) as made:
+        yield made

@@ -11,14 +11,15 @@ import os
 import socket
 from pathlib import Path
 
+
 from blocked import BOUND
 from topology import Namespace
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
-DGRAM, RAW = socket.SOCK_DGRAM, socket.SOCK_RAW
+DGRAM, RAW, STREAM = socket.SOCK_DGRAM, socket.SOCK_RAW, socket.SOCK_STREAM
 
 PROC = Path("/proc/thread-self/net/kinet")
-PROTO_DGRAM, PROTO_RAW = 258, 259
+PROTO_STREAM, PROTO_DGRAM, PROTO_RAW = 135, 258, 259
 SOL_KINET, RAW_PROTOCOL = 0x6b6e, 1
 
 _libc = ctypes.CDLL(None, use_errno=True)

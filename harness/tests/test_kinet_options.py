@@ -545,7 +545,7 @@ def test_what_there_is_not(pair, made):
         with pytest.raises(OSError) as caught:
             sock.setsockopt(level, name, 4)
         assert caught.value.errno == errno.ENOPROTOOPT
-    for kind, protocol, wanted in ((socket.SOCK_STREAM, 0, errno.ESOCKTNOSUPPORT),
+    for kind, protocol, wanted in ((socket.SOCK_SEQPACKET, 0, errno.ESOCKTNOSUPPORT),
                                    (socket.SOCK_DGRAM, 6, errno.EPROTONOSUPPORT),
                                    (socket.SOCK_RAW, 0, errno.EPROTONOSUPPORT)):
         with pytest.raises(OSError) as caught:

@@ -11,15 +11,16 @@ import kinet
 import pytest
 
 from blocked import until
-from kinet import DGRAM, INET, INET6, RAW, address
+from kinet import DGRAM, INET, INET6, RAW, STREAM, address
 from peers import inet_family
+from streams import Streams
 from test_kinet_options import maker
 
 pytestmark = pytest.mark.smoke
 
 KINDS = ("ours", "stock")
 LEVELS = {"socket": socket.SOL_SOCKET, "ip": socket.IPPROTO_IP, "ipv6": socket.IPPROTO_IPV6,
-          "udp": 17, "icmpv6": 58, "raw": 255, "none": 200}
+          "tcp": 6, "udp": 17, "icmpv6": 58, "raw": 255, "none": 200}
 # What tells one socket from another: SO_PROTOCOL, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID,
 # SO_COOKIE, SO_NETNS_COOKIE, IP_PROTOCOL
 OWN = {*((socket.SOL_SOCKET, name) for name in (38, 49, 56, 57, 71)), (socket.IPPROTO_IP, 52)}
@@ -29,6 +30,18 @@ LACKS = {(socket.SOL_SOCKET, 60), *((socket.IPPROTO_IP, name) for name in (4, 5,
          (socket.IPPROTO_IPV6, 1), *((17, name) for name in range(2, 256))}
 # IPV6_V6ONLY, which means nothing to a raw socket
 LACKS_RAW = {(socket.IPPROTO_IPV6, 26)}
+# TCP's MD5 and AO signatures, thin streams, repair, fast open, saved SYNs, ULP, zero-copy, delay;
+# what the kernel asks of TCP's own structures alone: SO_ORIGINAL_DST, IP6T_SO_ORIGINAL_DST,
+# SO_DEVMEM_DONTNEED
+LACKS_STREAM = {*((6, name) for name in (14, 16, 17, *range(19, 25), *range(27, 36),
+                                         *range(37, 100))),
+                (socket.IPPROTO_IP, 80), (socket.IPPROTO_IPV6, 80), (socket.SOL_SOCKET, 80)}
+# TCP_INFO and SO_MEMINFO tell of the moment, TCP_CONGESTION of a choice of the module's,
+# SO_PEERNAME of a port
+OWN_STREAM = {(6, 11), (6, 13), (socket.SOL_SOCKET, 28), (socket.SOL_SOCKET, 55)}
+# TCP_WINDOW_CLAMP of a connection where nobody has set it: the host leaves out a segment
+OWN_CONNECTION = {(6, 10)}
+PEEK_OFF = (socket.SOL_SOCKET, 42)
 REFERENCES = Path("/sys/module/kinet/refcnt")
 
 
@@ -37,6 +50,22 @@ def nothing_is_held():
     """No option keeps a socket that was closed."""
     yield
     until(lambda: REFERENCES.read_text("ascii") == "0\n", "all sockets to be gone")
+
+
+@pytest.fixture(scope="module", autouse=True)
+def buffers_are_the_hosts(pair):
+    """The host's depend on how much memory there is."""
+    names, ends = ("tcp_rmem", "tcp_wmem"), (pair.client, pair.server)
+
+    def setting(end, family, name):
+        with end:
+            return Path(f"/proc/sys/net/{family}/{name}").read_text("ascii").strip()
+    before = [(end, name, setting(end, "kinet", name)) for end in ends for name in names]
+    for end, name, _ in before:
+        end.sysctl(f"net.kinet.{name}", setting(end, "ipv4", name))
+    yield
+    for end, name, value in before:
+        end.sysctl(f"net.kinet.{name}", value)
 
 
 def outcome(call, *args):
@@ -49,8 +78,8 @@ def outcome(call, *args):
 
 def fresh(made, kind, end, family, shape, bind=True):
     """A socket that doesn't wait"""
-    protocol = {DGRAM: 0, RAW: {INET: socket.IPPROTO_ICMP, INET6: socket.IPPROTO_ICMPV6}[family]}
-    sock = maker(made, kind)(end, family, shape, bind=bind, protocol=protocol[shape])
+    icmp = {INET: socket.IPPROTO_ICMP, INET6: socket.IPPROTO_ICMPV6}[family]
+    sock = maker(made, kind)(end, family, shape, bind=bind, protocol=icmp if shape == RAW else 0)
     sock.settimeout(None)
     return sock
 
@@ -69,18 +98,28 @@ def differ(net, family, shape, ask) -> dict:
 
 
 shapes = pytest.mark.parametrize("shape", [DGRAM, RAW], ids=["dgram", "raw"])
+every_shape = pytest.mark.parametrize("shape", [DGRAM, RAW, STREAM],
+                                      ids=["dgram", "raw", "stream"])
 levels = pytest.mark.parametrize("level", LEVELS)
+
+
+def new_in_stream():
+    """The host's streams have SO_PEEK_OFF since 6.9."""
+    with socket.socket() as sock:
+        return {PEEK_OFF} if outcome(sock.getsockopt, *PEEK_OFF) == "ENOTSUP" else set()
 
 
 def options(level, shape):
     """A level's options, but those where a difference is said to be"""
-    left_out = OWN | LACKS | (LACKS_RAW if shape == RAW else set())
+    more = {DGRAM: set(), RAW: LACKS_RAW,
+            STREAM: LACKS_STREAM | OWN_STREAM | new_in_stream()}[shape]
+    left_out = OWN | LACKS | more
     return [(LEVELS[level], name) for name in range(100)
             if (LEVELS[level], name) not in left_out]
 
 
 @inet_family
-@shapes
+@every_shape
 @levels
 def test_options_at_first(pair, family, shape, level):
     """getsockopt(2)"""
@@ -91,7 +130,7 @@ def test_options_at_first(pair, family, shape, level):
 
 
 @inet_family
-@shapes
+@every_shape
 @levels
 @pytest.mark.parametrize("value", [-1, 0, 1, 2, 300])
 def test_options_as_set(pair, family, shape, level, value):
@@ -104,7 +143,7 @@ def test_options_as_set(pair, family, shape, level, value):
 
 
 @inet_family
-@shapes
+@every_shape
 @levels
 @pytest.mark.parametrize("size", [0, 1, 3, 8, 200])
 def test_options_of_odd_sizes(pair, family, shape, level, size):
@@ -115,6 +154,26 @@ def test_options_of_odd_sizes(pair, family, shape, level, size):
                                    if size else b""),
                            outcome(sock.getsockopt, *option, max(size, 1)))
     assert not differ(pair, family, shape, ask)
+
+
+def told_by_stream(net, kind, family, level, which) -> dict:
+    """A level's options of a listener, of a connected socket or of an accepted one"""
+    with Streams(net.client, net.server, (kind, kind)) as made:
+        listener = made.listener(family)
+        client, server = made.connection(family, listener=listener)
+        sock = {"listener": listener, "client": client, "server": server}[which]
+        return {option: outcome(sock.getsockopt, *option, 128)
+                for option in options(level, STREAM)
+                if which == "listener" or option not in OWN_CONNECTION}
+
+
+@inet_family
+@levels
+@pytest.mark.parametrize("which", ["listener", "client", "server"])
+def test_options_of_streams(pair, family, level, which):
+    """getsockopt(2), where a connection changes what is told"""
+    ours, theirs = (told_by_stream(pair, kind, family, level, which) for kind in KINDS)
+    assert {key: (ours[key], theirs[key]) for key in ours if ours[key] != theirs[key]} == {}
 
 
 def control(family, shape):
@@ -209,7 +268,7 @@ def binds(net, family):
 
 
 @inet_family
-@shapes
+@every_shape
 @pytest.mark.parametrize("option", [None, (socket.IPPROTO_IP, 15), (socket.IPPROTO_IPV6, 78),
                                     (socket.IPPROTO_IPV6, socket.IPV6_V6ONLY)],
                          ids=["plain", "freebind", "freebind6", "v6only"])
@@ -222,6 +281,8 @@ def test_binds(pair, family, shape, option):
                 if option:
                     outcome(sock.setsockopt, *option, 1)
                 yield where, (outcome(sock.bind, (where, 0)), sock.getsockname()[0],
+                              # A stream would wait where no answer can come back to.
+                              shape == STREAM or
                               outcome(sock.connect, address(pair.server, family, 9)))
     ours, theirs = (dict(ask(kind)) for kind in KINDS)
     assert ours == theirs

@@ -12,7 +12,7 @@ import pytest
 
 import kinet
 from blocked import until
-from kinet import DGRAM, INET, INET6, RAW, address, failure, open_socket, talk
+from kinet import DGRAM, INET, INET6, RAW, STREAM, address, failure, open_socket, talk
 from peers import inet_family
 from test_kinet_options import EITHER, maker
 
@@ -221,6 +221,8 @@ BAD = {
     "unprivileged": ["-1", "2", "x", ""],
     "rmem": ["4095 5000 6000", "-1 -1 -1", "0"],
     "wmem": ["4095 5000 6000", "1 5000 6000"],
+    "tcp_rmem": ["4095 5000 6000", "0 0 0"],
+    "tcp_wmem": ["4095 5000 6000", "-1 5000 6000"],
     "mode": ["", "Interop", "interop2", "isolatedisolatedisolated"],
     "ip_local_port_range": ["0 100", "2000 1999", "2000 65536", "-1 5", "1000 2000"],
 }
@@ -228,6 +230,8 @@ GOOD = {
     "unprivileged": ["1", "0"],
     "rmem": ["4096\t8192\t16384", "4096\t212992\t4194304"],
     "wmem": ["4096\t8192\t16384", "4096\t212992\t4194304"],
+    "tcp_rmem": ["4096\t8192\t16384", "4096\t131072\t6291456"],
+    "tcp_wmem": ["4096\t8192\t16384", "4096\t16384\t4194304"],
     "mode": ["isolated", "interop"],
     "ip_local_port_range": ["1024\t65535", "30000\t30000", "20000\t32767"],
 }
@@ -259,18 +263,23 @@ def test_ports_as_the_hosts(pair):
             write("kinet/ip_local_port_range", before)
 
 
-def test_buffers_begin_as_set(pair, made):
-    """net.kinet.rmem and wmem, in this namespace alone"""
-    pair.client.sysctl("net.kinet.rmem", "4096 50000 100000")
-    pair.client.sysctl("net.kinet.wmem", "4096 60000 100000")
+@pytest.mark.parametrize("shape, names, at_first", [
+    (DGRAM, ("rmem", "wmem"), (212992, 212992)),
+    (STREAM, ("tcp_rmem", "tcp_wmem"), (131072, 16384))], ids=["dgram", "stream"])
+def test_buffers_begin_as_set(pair, made, shape, names, at_first):
+    """net.kinet.rmem, wmem and those of streams, in this namespace alone"""
+    with pair.client:
+        before = [read(f"kinet/{name}") for name in names]
+    for name, size in zip(names, (50000, 60000)):
+        pair.client.sysctl(f"net.kinet.{name}", f"4096 {size} 100000")
     try:
-        for end, sizes in ((pair.client, (50000, 60000)), (pair.server, (212992, 212992))):
-            sock = made.ours(end)
+        for end, sizes in ((pair.client, (50000, 60000)), (pair.server, at_first)):
+            sock = made.ours(end, kind=shape)
             assert tuple(sock.getsockopt(socket.SOL_SOCKET, option) for option in
                          (socket.SO_RCVBUF, socket.SO_SNDBUF)) == sizes
     finally:
-        for name in ("rmem", "wmem"):
-            pair.client.sysctl(f"net.kinet.{name}", "4096 212992 4194304")
+        for name, value in zip(names, before):
+            pair.client.sysctl(f"net.kinet.{name}", value)
 
 
 def test_range_of_one_port(pair, made):
@@ -306,7 +315,7 @@ def test_settings_of_the_contained(pair):
         assert read("kinet/unprivileged") == "0" and read("kinet/mode") == "interop"
 
 
-@pytest.mark.parametrize("name", ["rmem", "wmem"])
+@pytest.mark.parametrize("name", ["rmem", "wmem", "tcp_rmem", "tcp_wmem"])
 def test_buffers_of_the_contained(pair, name):
     """No buffer is larger than the initial namespace's largest, which its administrator sets."""
     def attempt(sizes):

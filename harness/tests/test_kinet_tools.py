@@ -65,11 +65,11 @@ def test_programs_at_both_ends(pair, library):
 
 
 def test_what_kinet_has_not(pair, library):
-    """A stream is the host's, or refused with KINET_STRICT."""
-    argv = ("/usr/bin/python3", "-c", "import socket; socket.socket()")
+    """UDP-Lite is the host's, or refused with KINET_STRICT."""
+    argv = ("/usr/bin/python3", "-c", "import socket as s; s.socket(type=s.SOCK_DGRAM, proto=136)")
     assert run_by_kinet(pair.client, library, *argv).returncode == 0
     done = run_by_kinet(pair.client, library, *argv, KINET_STRICT="1")
-    assert done.returncode and "Socket type not supported" in done.stderr
+    assert done.returncode and "Protocol not supported" in done.stderr
 
 
 def test_a_library_that_is_not_there(pair, tmp_path):

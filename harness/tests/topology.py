@@ -84,12 +84,18 @@ class Namespace:
         with self, open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
             file.write(str(value))
 
+    def _rows(self, table):
+        path = Path(f"/proc/thread-self/net/{table}")
+        if not path.exists():
+            return []
+        return [row.split() for row in path.read_text("ascii").splitlines()]
+
     def closing(self) -> bool:
-        """Some connection is in FIN-WAIT-1, LAST-ACK or CLOSING."""
+        """Some connection is in FIN-WAIT-1, LAST-ACK or CLOSING, of the host's or kinet's."""
         with self:
-            rows = [row.split() for table in ("tcp", "tcp6") for row in
-                    Path(f"/proc/thread-self/net/{table}").read_text("ascii").splitlines()]
-        return any(row[3] in ("04", "09", "0B") for row in rows)
+            states = {row[3] for table in ("tcp", "tcp6") for row in self._rows(table)}
+            states |= {row[4] for row in self._rows("kinet/sockets")}
+        return bool(states & {"04", "09", "0B", "FIN-WAIT-1", "LAST-ACK", "CLOSING"})
 
     def remove(self):
         _check(_libc.umount2(self.path.encode(), MNT_DETACH))

@@ -132,13 +132,13 @@ class Capture(contextlib.ExitStack):
                 socket.socket(socket.AF_PACKET, socket.SOCK_DGRAM, socket.htons(ETH_P_ALL)))
         self.sock.bind((device, ETH_P_ALL))
 
-    def packets(self):
-        """Those that are there and are UDP, or fragments of it."""
+    def packets(self, protocol=UDP):
+        """Those that are there and are UDP, or fragments of it; or by another protocol."""
         while select.select([self.sock], [], [], 0)[0]:
             data, where = self.sock.recvfrom(65536)
             if where[2] != PACKET_OUTGOING and where[1] in (0x800, 0x86dd):
                 packet = Packet.parse(data)
-                if packet.protocol == UDP:
+                if packet.protocol == protocol:
                     yield packet
 
     def datagrams(self, count: int) -> list:

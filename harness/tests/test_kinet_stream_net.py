@@ -1,0 +1,250 @@
+# SPDX-License-Identifier: GPL-2.0-only
+"""kinet's streams over networks that lose, delay and damage what is sent, and that end.
+
+The transfers of a pair of kinds go side by side, as most of them wait most of
+the time; each test then looks at one.
+"""
+
+import concurrent.futures
+import contextlib
+import errno
+import hashlib
+import random
+import select
+import socket
+from dataclasses import dataclass, field
+
+import pytest
+import topology
+
+from blocked import until
+from kinet import INET, INET6, address, failure
+from peers import inet_family, window_is_closed
+from streams import (Info, Streams, error_of, events, exchange, meanwhile, ready, receive,
+                     tcp)
+from test_kinet_stream import DROPS
+from wire import rules
+
+SIDE_BY_SIDE = 10
+LONG = 300      # seconds that the slowest has; the guest may be under emulation
+ERR = select.POLLERR
+
+
+@dataclass
+class Scenario:
+    """What is between the ends, and how much goes each way at once"""
+
+    size: int
+    how: dict = field(default_factory=dict)     # netem's, both ways
+    mtu: int = 1500
+    shrinks: int = 0                            # the path's MTU after half of it
+    family: int = INET
+
+
+SCENARIOS = {
+    "clean": Scenario(6_000_000),
+    "clean-6": Scenario(6_000_000, family=INET6),
+    "loss-1": Scenario(1_500_000, {"loss": "1%"}),
+    "loss-5": Scenario(300_000, {"loss": "5%"}, family=INET6),
+    "bursts": Scenario(400_000, {"loss": "gemodel 1% 25%"}),
+    "reorder": Scenario(1_000_000, {"delay": "5ms", "reorder": "25% 50%"}, family=INET6),
+    "reorder-far": Scenario(1_000_000, {"delay": "10ms 8ms"}),
+    "duplicate": Scenario(2_000_000, {"duplicate": "20%"}),
+    "corrupt": Scenario(500_000, {"corrupt": "2%"}),
+    "corrupt-6": Scenario(500_000, {"corrupt": "2%"}, family=INET6),
+    "delay": Scenario(2_000_000, {"delay": "50ms"}),
+    "delay-200": Scenario(500_000, {"delay": "200ms"}, family=INET6),
+    "delay-loss": Scenario(200_000, {"delay": "20ms", "loss": "1%"}),
+    "narrow": Scenario(200_000, {"rate": "1mbit"}),
+    "narrow-short": Scenario(200_000, {"rate": "1mbit", "limit": 10}, family=INET6),
+    "mtu-576": Scenario(1_000_000, mtu=576),
+    "mtu-1280": Scenario(1_000_000, mtu=1280, family=INET6),
+    "mtu-9000": Scenario(5_000_000, mtu=9000),
+    "shrinks": Scenario(1_000_000, shrinks=1300),
+    "shrinks-6": Scenario(1_000_000, shrinks=1300, family=INET6),
+    "shrinks-low": Scenario(500_000, shrinks=576),
+    "all-of-it": Scenario(150_000, {"delay": "10ms 5ms", "loss": "1%", "duplicate": "2%",
+                                    "corrupt": "1%", "reorder": "10%"}),
+}
+
+
+@contextlib.contextmanager
+def network(scenario):
+    """What a scenario is played on; netem has each segment on its own."""
+    with topology.routed() if scenario.shrinks else topology.pair() as net:
+        for end in (net.client, net.server):
+            topology.ip([f"link set eth mtu {scenario.mtu}"], end.name)
+            if scenario.how:
+                topology.ip(["link set eth gso_max_segs 1"], end.name)
+                topology.impair(end, **scenario.how)
+        yield net
+
+
+def shrink(net, mtu):
+    """What is behind the router takes less from now on."""
+    for end, device in ((net.router, "east"), (net.server, "eth")):
+        topology.ip([f"link set {device} mtu {mtu}"], end.name)
+
+
+def digest_of(sock, size) -> bytes:
+    """Of what is received, and its length"""
+    data = receive(sock, size)
+    return hashlib.sha256(data).digest(), len(data)
+
+
+def swap(one, other, size, seed, last=True):
+    """Both send at once; the last time they then close their halves."""
+    dice = random.Random(seed)
+    data = {one: dice.randbytes(size), other: dice.randbytes(size)}
+
+    def send(sock):
+        sock.sendall(data[sock])
+        if last:
+            sock.shutdown(socket.SHUT_WR)
+
+    def get(sock, peer):
+        wanted = hashlib.sha256(data[peer]).digest(), size
+        assert digest_of(sock, size + last) == wanted
+    with meanwhile(send, one), meanwhile(send, other), meanwhile(get, one, other):
+        get(other, one)
+
+
+def play(name, kinds):
+    """A scenario from its beginning to its end"""
+    scenario = SCENARIOS[name]
+    with network(scenario) as net, Streams(net.client, net.server, kinds) as made:
+        one, other = made.connection(scenario.family)
+        if scenario.shrinks:
+            swap(one, other, scenario.size // 2, name, last=False)
+            shrink(net, scenario.shrinks)
+        swap(one, other, scenario.size, name + "again")
+        return Info.of(one), Info.of(other)
+
+
+@pytest.fixture(scope="module")
+def outcome(request):
+    """What comes of a scenario; with it begin all of its pair's that were selected."""
+    names = {item.callspec.params["name"] for item in request.session.items
+             if item.path == request.path and "name" in getattr(item, "callspec", item).params}
+    futures = {}
+    with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
+        def result(name, kinds):
+            if (name, kinds) not in futures:
+                futures.update({(one, kinds): pool.submit(play, one, kinds) for one in
+                                sorted(names)})
+            return futures[name, kinds].result(LONG)
+        yield result
+
+
+@pytest.mark.parametrize("name", SCENARIOS)
+def test_transfer(outcome, kinds, name):
+    """Both ways at once: all arrives as it was sent, and then the end."""
+    infos = outcome(name, kinds)
+    if SCENARIOS[name].shrinks:
+        assert [info.pmtu for info in infos] == [SCENARIOS[name].shrinks] * 2
+    if name.startswith("loss"):
+        assert sum(info.total_retrans for info in infos) > 1
+
+
+# --- a peer that doesn't read
+
+@inet_family
+def test_zero_window(streams, family):
+    """The sender waits until the receiver reads again, which may be long after."""
+    for one, other in (streams.connection(family), streams.connection(family)[::-1]):
+        data = bytes(8_000_000)
+        with meanwhile(one.sendall, data):
+            until(lambda sock=one: window_is_closed(sock), "the window to be closed")
+            assert receive(other, len(data)) == data
+
+
+def test_window_opens_unheard(streams):
+    """RFC 9293, section 3.8.6.1: the opening is lost; the sender asks for it."""
+    one, other = streams.connection()
+    data = bytes(8_000_000)
+    with meanwhile(one.sendall, data):
+        until(lambda: window_is_closed(one), "the window to be closed")
+        with rules(streams.here, DROPS):
+            first = receive(other, 50_000)
+        assert len(first) == 50_000
+        assert receive(other, len(data) - 50_000) == data[50_000:]
+
+
+def test_reader_is_slow(streams):
+    """Small pieces, each read when it is there; RFC 9293, section 3.8.6.2.2: the sender
+    is offered no silly window."""
+    one, other = streams.connection()
+    data = bytes(2_000_000)
+    before = Info.of(one).segs_out
+    with meanwhile(one.sendall, data):
+        left = len(data)
+        while left:
+            left -= len(receive(other, min(left, 500)))
+    assert Info.of(one).segs_out - before < len(data) // 500
+
+
+# --- a peer that isn't there
+
+def turn(end, way):
+    """An end's link up or down"""
+    topology.ip([f"link set eth {way}"], end.name)
+
+
+@pytest.mark.parametrize("end", ["client", "server"])
+def test_peer_vanishes(link, kinds, end):
+    """TCP_USER_TIMEOUT: what was sent is not acknowledged, ETIMEDOUT."""
+    net = link()
+    with Streams(net.client, net.server, kinds) as made:
+        sock, other = made.connection()
+        vanished = net.server
+        if end == "server":
+            sock, other, vanished = other, sock, net.client
+        tcp(sock, socket.TCP_USER_TIMEOUT, 1000)
+        exchange(sock, other)
+        turn(vanished, "down")
+        sock.send(b"into the void")
+        ready(sock, ERR)
+        assert error_of(sock) == errno.ETIMEDOUT
+        turn(vanished, "up")
+
+
+def test_link_comes_back(link, kinds):
+    """What was sent meanwhile comes, and the connection goes on."""
+    net = link()
+    with Streams(net.client, net.server, kinds) as made:
+        one, other = made.connection()
+        exchange(one, other)
+        turn(net.server, "down")
+        one.send(b"patience")
+        until(lambda: Info.of(one).retransmits > 1, "it to be sent again")
+        turn(net.server, "up")
+        assert receive(other, 8) == b"patience"
+        exchange(one, other, 100_000)
+
+
+@contextlib.contextmanager
+def unreachable(net, family):
+    """The router says so of the server for a while."""
+    to = address(net.server, family)[0]
+    topology.ip([f"route add unreachable {to}"], net.router.name)
+    try:
+        yield
+    finally:
+        topology.ip([f"route del unreachable {to}"], net.router.name)
+
+
+@inet_family
+def test_unreachable(routed, kinds, family):
+    """RFC 1122, section 4.2.3.9: who connects gives up at once, who is connected doesn't."""
+    with Streams(routed.client, routed.server, kinds) as made:
+        listener = made.listener(family)
+        one, other = made.connection(family, listener=listener)
+        exchange(one, other)
+        with unreachable(routed, family):
+            assert failure(made.client(family).connect, listener.getsockname()) in (
+                errno.EHOSTUNREACH, errno.ENETUNREACH)
+            one.send(b"later")
+            until(lambda: Info.of(one).retransmits, "it to be sent again")
+            assert not events(one, ERR | select.POLLHUP)
+        assert receive(other, 5) == b"later"
+        exchange(one, other)
