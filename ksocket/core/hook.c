@@ -105,9 +105,20 @@ bool ksock_has_room(struct sock *sk)
 }
 
 /*
- * Only of interest after a send that fell short, which sets SOCK_NOSPACE. Of
- * several who find room the one who clears it tells; TCP's own does so.
+ * Of several who find room the one who clears the mark tells. TCP's own does so,
+ * under the sock's lock, and so may a stream of a family that answers the query.
  */
+static bool ksock_found_room(const struct ksock_events *ev, struct sock *sk,
+			     struct socket *sock)
+{
+	if (ev->queries && sk->sk_type == SOCK_STREAM &&
+	    !test_bit(SOCK_NOSPACE, &sock->flags))
+		return true;
+	return ksock_has_room(sk) &&
+	       (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags));
+}
+
+/* Only of interest after a send that fell short, which sets SOCK_NOSPACE. */
 static void ksock_hook_write_space(struct sock *sk)
 {
 	struct ksock_events *ev;
@@ -122,8 +133,7 @@ static void ksock_hook_write_space(struct sock *sk)
 	sock = READ_ONCE(sk->sk_socket);
 	fell_short = sock && test_bit(SOCK_NOSPACE, &sock->flags);
 	ksock_saved(ev)->write_space(sk);
-	if (ev && fell_short && ksock_has_room(sk) &&
-	    (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags))) {
+	if (ev && fell_short && ksock_found_room(ev, sk, sock)) {
 		if (ksock_acts(ev))
 			ksock_rx_ready(ev, sk);
 		else
