@@ -191,6 +191,7 @@ extern int kinet_min_buffer;
 	.close			= kinet_sock_close
 
 int kinet_sock_init(struct sock *sk);
+void kinet_sock_set_lock_class(struct sock *sk);
 void kinet_sock_destroy(struct sock *sk);
 void kinet_sock_close(struct sock *sk, long timeout);
 void kinet_sock_abort(struct sock *sk);

@@ -24,8 +24,13 @@ int kinet_min_buffer = 4096;
 
 static struct lock_class_key kinet_slock_keys[2], kinet_lock_keys[2];
 
-/* Calls of the host's sockets are made below ours, so lockdep must tell them apart. */
-static void kinet_set_lock_class(struct sock *sk)
+/**
+ * kinet_sock_set_lock_class() - have locks that are told apart from the host's
+ * @sk: sock that nobody else knows, not locked
+ *
+ * Calls of the host's sockets are made below ours, and lockdep must know.
+ */
+void kinet_sock_set_lock_class(struct sock *sk)
 {
 	if (sk->sk_family == AF_INET)
 		sock_lock_init_class_and_name(sk, "slock-AF_KINET",
@@ -71,7 +76,7 @@ int kinet_sock_init(struct sock *sk)
 	if (err)
 		return err;
 	sock_set_flag(sk, SOCK_RCU_FREE);
-	kinet_set_lock_class(sk);
+	kinet_sock_set_lock_class(sk);
 	if (sk->sk_type == SOCK_STREAM) {
 		sk->sk_rcvbuf = READ_ONCE(kn->tcp_rmem[1]);
 		sk->sk_sndbuf = READ_ONCE(kn->tcp_wmem[1]);

@@ -150,8 +150,11 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
 		return;
 	}
-	/* It is locked, which sparse can't know. */
+	/* It is locked, which sparse can't know, in the class of the host's. */
 	__acquire(&child->sk_lock.slock);
+	bh_unlock_sock(child);
+	kinet_sock_set_lock_class(child);
+	bh_lock_sock(child);
 	kinet_tcp_child_init(child, sk);
 	kinet_tcp_child_origin(child, skb, pkt);
 	if (kinet_tcp_child_begin(sk, child, pkt, seg)) {
