@@ -9,7 +9,7 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import NULL_DATA, NULL_DONE
-from peers import (DGRAM, INET, INET6, KINET, KINET6, UNIX, every_dgram, inet_dgram, name,
+from peers import (DGRAM, INET, INET6, KINET, KINET6, UNIX, every_family, inet_dgram, name,
                    where)
 
 pytestmark = pytest.mark.smoke
@@ -31,7 +31,7 @@ def sender(address):
     return address.decode() if isinstance(address, bytes) else address
 
 
-@every_dgram
+@every_family
 def test_each_knows_the_sender(ends, family):
     """There and back by the sender's address."""
     sock, peer = apart(ends, family)
@@ -42,7 +42,7 @@ def test_each_knows_the_sender(ends, family):
     assert sock.recvfrom(16) == (b"pong!", where(peer))
 
 
-@every_dgram
+@every_family
 def test_two_ksockets(ends, family):
     """No process is needed."""
     one, other = ends.ksocket(family, DGRAM), ends.ksocket(family, DGRAM, end=ends.net.server)
@@ -52,7 +52,7 @@ def test_two_ksockets(ends, family):
     assert other.recvfrom(16) == (b"hello", one.getsockname())
 
 
-@every_dgram
+@every_family
 def test_boundaries(ends, family):
     """A datagram is received as it was sent, in this order."""
     sock, peer = ends.dgram(family)
@@ -65,7 +65,7 @@ def test_boundaries(ends, family):
     assert [len(sock.recv(2000)) for _ in sizes] == list(sizes)
 
 
-@every_dgram
+@every_family
 def test_nothing_is_a_datagram_too(ends, family):
     """Without a buffer a datagram of no bytes is sent, and received with its sender."""
     sock, peer = ends.dgram(family)
@@ -101,7 +101,7 @@ def test_unix_datagram_beyond_the_buffer(ends):
     assert len(peer.recv(sndbuf)) == sndbuf // 2
 
 
-@every_dgram
+@every_family
 def test_room_too_small(ends, family):
     """The beginning is stored, the rest is lost; recvmsg and MSG_TRUNC tell."""
     sock, peer = ends.dgram(family)
@@ -115,7 +115,7 @@ def test_room_too_small(ends, family):
     assert (done.data, done.count) == (b"123", 5)
 
 
-@every_dgram
+@every_family
 def test_whole_message_is_not_cut(ends, family):
     """MSG_TRUNC is said of cut messages only."""
     sock, peer = ends.dgram(family)
@@ -123,7 +123,7 @@ def test_whole_message_is_not_cut(ends, family):
     assert not sock.recvmsg(5).call.msg_flags & socket.MSG_TRUNC
 
 
-@every_dgram
+@every_family
 def test_peek_takes_nothing(ends, family):
     """MSG_PEEK as often as one likes, then the datagram, then the next."""
     sock, peer = ends.dgram(family)
@@ -137,7 +137,7 @@ def test_peek_takes_nothing(ends, family):
 
 # --- connected, and not
 
-@every_dgram
+@every_family
 def test_connected_hears_its_peer_only(ends, family):
     """connect(2): the only address from which datagrams are received."""
     sock, peer = ends.dgram(family)
@@ -153,7 +153,7 @@ def test_connected_hears_its_peer_only(ends, family):
     assert sock.call("recv", data=bytes(16), a=socket.MSG_DONTWAIT).result == -errno.EAGAIN
 
 
-@every_dgram
+@every_family
 def test_connected_can_send_elsewhere(ends, family):
     """An address in sendto comes before the one connected to."""
     sock, peer = ends.dgram(family)
@@ -165,7 +165,7 @@ def test_connected_can_send_elsewhere(ends, family):
     assert peer.recv(16) == b"peer"
 
 
-@every_dgram
+@every_family
 def test_connect_elsewhere(ends, family):
     """A datagram socket may be connected again."""
     sock, peer = ends.dgram(family)
@@ -180,7 +180,7 @@ def test_connect_elsewhere(ends, family):
         peer.recv(16)
 
 
-@every_dgram
+@every_family
 def test_disconnect(ends, family):
     """AF_UNSPEC dissolves the association."""
     sock, peer = apart(ends, family)
@@ -193,7 +193,7 @@ def test_disconnect(ends, family):
     assert peer.recv(16) == b"hello"
 
 
-@every_dgram
+@every_family
 def test_nowhere_to_send(ends, family):
     """udp(7), send(2): not connected, and no address."""
     sock = ends.ksocket(family, DGRAM)
@@ -270,7 +270,7 @@ def test_no_route(ends):
     assert sock.call("connect", address=("192.0.2.1", 9)).result == -errno.ENETUNREACH
 
 
-@every_dgram
+@every_family
 def test_receive_after_shutdown(ends, family):
     """shutdown(2) of a connected datagram socket: no more of that direction."""
     sock, peer = ends.dgram(family)

@@ -10,7 +10,7 @@ import pytest
 from blocked import until
 from events import Events, amount, both_modes
 from ksock import DEFERRED
-from peers import DGRAM, UNIX, connections, every_dgram, inet_family, where
+from peers import DGRAM, UNIX, connections, every_family, inet_family, where
 
 pytestmark = [pytest.mark.smoke, both_modes]
 
@@ -51,7 +51,7 @@ def test_connect_inside_the_call(ends, family, kind, mode):
     assert (told.all()[0].pid == threading.get_native_id()) == (mode != DEFERRED)
 
 
-@every_dgram
+@every_family
 def test_datagram_connect(ends, family, mode):
     """Connected as soon as the address is set."""
     peer = ends.user(family, DGRAM)
@@ -62,7 +62,7 @@ def test_datagram_connect(ends, family, mode):
     told.expect("connected")
 
 
-@every_dgram
+@every_family
 def test_datagram_connect_again(ends, family, mode):
     """Another connect is another connection."""
     sock = ends.ksocket(family, DGRAM)

@@ -10,7 +10,7 @@ import pytest
 
 from events import Events, amount, both_modes
 from ksock import DEFERRED
-from peers import DGRAM, INET, SEQPACKET, UNIX, connections, every_dgram, inet_dgram, inet_family
+from peers import DGRAM, INET, SEQPACKET, UNIX, connections, every_family, inet_dgram, inet_family
 
 pytestmark = pytest.mark.smoke
 
@@ -41,7 +41,7 @@ def test_all_that_waits(ends, family, kind, mode):
 
 
 @both_modes
-@every_dgram
+@every_family
 def test_first_message(ends, family, mode):
     """Of datagrams, the length of the first."""
     sock, peer = ends.dgram(family)
@@ -96,7 +96,7 @@ def test_end_of_file(ends, family, kind, mode):
 
 
 @both_modes
-@every_dgram
+@every_family
 def test_empty_datagram(ends, family, mode):
     """-1, never 0."""
     sock, peer = ends.dgram(family)

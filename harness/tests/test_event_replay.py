@@ -16,7 +16,7 @@ import pytest
 from blocked import until
 from events import Events, both_modes
 from ksock import ERRQUEUE, URG
-from peers import INET, UNIX, connections, every_dgram, inet_dgram, inet_family, reset, where
+from peers import INET, UNIX, connections, every_family, inet_dgram, inet_family, reset, where
 
 pytestmark = [pytest.mark.smoke, both_modes]
 
@@ -138,7 +138,7 @@ def test_unix(ends, family, kind, data, end, mode):
     Events(sock, mode).expect(*expected)
 
 
-@every_dgram
+@every_family
 @pytest.mark.parametrize("first", [b"12345", b""], ids=["data", "empty"])
 def test_datagrams(ends, family, first, mode):
     """The length of the first of those that wait; -1 for an empty one."""

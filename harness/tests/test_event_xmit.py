@@ -9,7 +9,7 @@ import pytest
 
 from events import Events, both_modes
 from ksock import DEFERRED
-from peers import (INET, UNIX, connections, drain, every_dgram, every_family, fill, inet_dgram,
+from peers import (INET, UNIX, connections, drain, every_family, fill, inet_dgram,
                    inet_family, push, reset)
 from topology import slowed
 
@@ -135,7 +135,7 @@ def test_wanted(ends, family, mode):
     assert len(told.of("xmit")) == 1
 
 
-@every_dgram
+@every_family
 def test_wanted_of_datagrams(ends, family, mode):
     """The same."""
     sock, _peer = ends.dgram(family)
@@ -179,7 +179,7 @@ def test_own_shutdown(ends, family, kind, mode):
     told.expect("xmit")
 
 
-@every_dgram
+@every_family
 def test_own_shutdown_of_datagrams(ends, family, mode):
     """0, once; the other direction goes on."""
     sock, peer = ends.dgram(family)

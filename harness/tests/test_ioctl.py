@@ -9,7 +9,7 @@ import termios
 import pytest
 
 from blocked import Blocked, until
-from peers import (DGRAM, INET, STREAM, UNIX, every_family, every_kind, fill, inet_family,
+from peers import (DGRAM, INET, STREAM, UNIX, host_family, every_kind, fill, inet_family,
                    user_ioctl, where)
 
 pytestmark = pytest.mark.smoke
@@ -30,7 +30,7 @@ def user_pair(ends, family, kind):
 
 
 @every_kind
-@every_family
+@host_family
 def test_readable(ends, family, kind):
     """FIONREAD: a stream's bytes; the length of the next datagram, also after a peek."""
     first = 8 if kind == STREAM else 5
@@ -60,7 +60,7 @@ def test_empty_datagram(ends, family):
     assert sock.recv(8) == b""
 
 
-@every_family
+@host_family
 def test_readable_at_the_end(ends, family):
     """FIONREAD counts no end of file."""
     sock, peer = ends.stream(family)
@@ -72,7 +72,7 @@ def test_readable_at_the_end(ends, family):
     assert sock.ioctl(FIONREAD) == 0
 
 
-@every_family
+@host_family
 @pytest.mark.parametrize("cmd", [FIONREAD, SIOCOUTQ], ids=["FIONREAD", "SIOCOUTQ"])
 def test_queues_of_a_listener(ends, family, cmd):
     """A listener has none: what a process's listener says."""

@@ -22,6 +22,8 @@ from streams import (Info, blocking, ended, error_of, meanwhile, pattern, ready,
 from test_kinet_options import disconnect
 
 NOISES = 40
+# Who knows RFC 2385 or RFC 5925 drops what is signed with a key that he has not.
+UNSIGNED = bytes.maketrans(bytes([19, 29]), bytes([253, 253]))
 QUICKLY = 2_000_000  # bytes, more than the clock of initial numbers ticks meanwhile
 RTO_LEAST = 0.2     # seconds
 FIN_TIMEOUT = 60    # seconds that a closed socket waits for the peer's end
@@ -125,7 +127,7 @@ def test_noise_for_options(host):
     dice = random.Random(7)
     for _ in range(NOISES):
         host.peer = host.new_peer(host.listener)
-        noise = dice.randbytes(dice.choice((4, 8, 20, 40)))
+        noise = dice.randbytes(dice.choice((4, 8, 20, 40))).translate(UNSIGNED)
         print(noise.hex())
         lives(*host.open(noise))
 

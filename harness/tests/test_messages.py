@@ -12,7 +12,7 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import BVEC, KVEC, NULL_ADDR, NULL_DONE, unpack
-from peers import (DGRAM, INET, INET6, STREAM, UNIX, every_dgram, every_family, every_kind,
+from peers import (DGRAM, INET, INET6, STREAM, UNIX, every_family, every_kind,
                    inet_dgram, where)
 
 pytestmark = pytest.mark.smoke
@@ -59,7 +59,7 @@ def test_memory(ends, family, kind, memory):
 
 
 @every_memory
-@every_dgram
+@every_family
 def test_message_to_an_address(ends, family, memory):
     """The name says where to, and where from."""
     sock = ends.ksocket(family, DGRAM)

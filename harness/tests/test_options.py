@@ -8,7 +8,7 @@ import struct
 import pytest
 
 from ksock import NULL_ADDRLEN, NULL_DATA
-from peers import (DGRAM, INET, INET6, STREAM, UNIX, every_family, every_kind, inet_family, where)
+from peers import (DGRAM, INET, INET6, STREAM, UNIX, host_family, every_kind, inet_family, where)
 
 pytestmark = pytest.mark.smoke
 
@@ -89,20 +89,20 @@ def compare(sock, user, family, kind):
 
 # --- defaults
 
-@every_family
+@host_family
 @every_kind
 def test_defaults(ends, family, kind):
     """A new ksocket has what a new socket of a process has."""
     compare(ends.ksocket(family, kind), ends.user(family, kind), family, kind)
 
 
-@every_family
+@host_family
 def test_defaults_of_a_listener(ends, family):
     """Likewise when it listens."""
     compare(ends.listener(family), ends.user_listener(family), family, STREAM)
 
 
-@every_family
+@host_family
 def test_defaults_when_connected(ends, family):
     """Likewise with a peer: sizes, MTU and segment size are those of the path."""
     sock, _peer = ends.stream(family)
@@ -121,7 +121,7 @@ def test_defaults_of_connected_datagrams(ends, family):
     compare(sock, user, family, DGRAM)
 
 
-@every_family
+@host_family
 @every_kind
 def test_what_it_is(ends, family, kind):
     """SO_DOMAIN, SO_TYPE, SO_PROTOCOL"""
@@ -167,7 +167,7 @@ def test_numbers_of_a_connection(ends, name):
         assert read(sock, option) == user_read(user, option)
 
 
-@every_family
+@host_family
 @every_kind
 def test_linger(ends, family, kind):
     """SO_LINGER in seconds"""
@@ -324,7 +324,7 @@ UNKNOWN = [(SOCKET, 9999), (SOCKET, -1), (SOCKET, 17), (SOCKET, 25), (TCP, 9999)
            (IP, 9999), (IP, 4), (IPV6, 9999), (IPV6, 57), (17, 1), (9999, 1), (-1, 1), (255, 7)]
 
 
-@every_family
+@host_family
 @every_kind
 def test_unknown_option(ends, family, kind):
     """What is not in the tables can't be read."""
@@ -338,7 +338,7 @@ NOT_SET = [(SOCKET, 9999), (TCP, 9999), (IP, 9999), (IPV6, 9999), (9999, 1), (-1
            (SOCKET, 3), (SOCKET, 4), (SOCKET, 30)]
 
 
-@every_family
+@host_family
 @every_kind
 def test_option_that_can_not_be_set(ends, family, kind):
     """ENOPROTOOPT, as setsockopt(2) says."""

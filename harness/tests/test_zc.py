@@ -17,7 +17,8 @@ from blocked import Blocked
 from ksock import (LAYOUTS, NOPIN, NULL_DATA, NULL_DONE, NULL_HANDLE, NULL_NEW,
                    NULL_PIECE)
 from parcels import CALL, SPOIL, SPOILT, Parcel, Receiver, pattern
-from peers import DGRAM, INET, UNIX, connections, drain, every_family, fill, inet_family, reset
+from peers import (DGRAM, INET, UNIX, connections, drain, every_family, fill, host_family,
+                   inet_family, reset)
 from test_netns import connected as connect
 from test_netns import leave
 from topology import impair, impaired
@@ -265,7 +266,7 @@ def test_overwritten_as_soon_as_it_is_done(link, device, family):
 
 @smoke
 @every_op
-@every_family
+@host_family
 def test_as_much_as_there_is_room_for(ends, family, op):
     """Without blocking: a part, then -EAGAIN; the pages of the part are done with it."""
     sock, peer = ends.stream(family)
