@@ -13,6 +13,9 @@
 
 struct server;
 
+/* The domain of raw sockets: AF_INET, or PF_KINET */
+extern int bench_domain;
+
 /**
  * struct figure - something to count; what else than these it needs is @run's
  * @name: what the host calls it

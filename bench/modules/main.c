@@ -4,12 +4,14 @@
  *
  * Writing "<figure> <n>" to the parameter run performs the figure's operation
  * n times in a thread of its own; reading it tells what the last one took, as
- * "name=value" words. Under QEMU's -icount the time stamp counter counts the
+ * "name=value" words. "<figure>-kinet" has kinet's sockets where the figure has
+ * raw ones of the host's. Under QEMU's -icount the time stamp counter counts the
  * instructions that were executed. The host takes the figures that depend on
  * time rather than instructions by the processor time of the whole guest.
  */
 #include <linux/module.h>
 #include <linux/timex.h>
+#include <uapi/linux/kinet.h>
 
 #include "bench.h"
 
@@ -20,6 +22,8 @@ static const struct figure *const tables[] = {
 	actor_figures,
 #endif
 };
+
+int bench_domain = AF_INET;
 
 static DEFINE_MUTEX(bench_lock);
 static char result[512] = "none\n";
@@ -88,6 +92,16 @@ static const struct figure *find(const char *name)
 	return NULL;
 }
 
+static int domain_of(char *name)
+{
+	char *of_kinet = strstr(name, "-kinet");
+
+	if (!of_kinet)
+		return AF_INET;
+	*of_kinet = '\0';
+	return PF_KINET;
+}
+
 struct order {
 	const struct figure	*figure;
 	unsigned int		n;
@@ -109,14 +123,17 @@ static int run_set(const char *text, const struct kernel_param *kp)
 	struct task_struct *task;
 	struct order order = {};
 	char name[64];
+	int domain;
 
 	if (sscanf(text, "%63s %u", name, &order.n) != 2)
 		return -EINVAL;
+	domain = domain_of(name);
 	order.figure = find(name);
 	if (!order.figure)
 		return -ENOENT;
 	init_completion(&order.done);
 	mutex_lock(&bench_lock);
+	bench_domain = domain;
 	used = 0;
 	took = 0;
 	performed = 0;

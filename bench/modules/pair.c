@@ -33,7 +33,7 @@ int listener_open(struct listener *l, bool ks)
 		      ksock_listen(l->end.ks, BACKLOG) ?:
 		      ksock_getsockname(l->end.ks, at, &len);
 	} else {
-		err = sock_create_kern(&init_net, AF_INET, SOCK_STREAM,
+		err = sock_create_kern(&init_net, bench_domain, SOCK_STREAM,
 				       IPPROTO_TCP, &l->end.sock) ?:
 		      kernel_bind(l->end.sock, at, len) ?:
 		      kernel_listen(l->end.sock, BACKLOG);
@@ -68,7 +68,7 @@ int end_connect(struct end *e, bool ks, const struct sockaddr_in *to)
 		err = ksock_socket(&e->ks, AF_INET, SOCK_STREAM, 0) ?:
 		      ksock_connect(e->ks, at, sizeof(*to));
 	else
-		err = sock_create_kern(&init_net, AF_INET, SOCK_STREAM,
+		err = sock_create_kern(&init_net, bench_domain, SOCK_STREAM,
 				       IPPROTO_TCP, &e->sock) ?:
 		      kernel_connect(e->sock, at, sizeof(*to), 0);
 	if (err)
@@ -96,11 +96,13 @@ void end_close(struct end *e)
 static int end_nodelay(struct end *e)
 {
 	const struct ksock_tuning tuning = { .nodelay = true };
+	int on = 1;
 
 	if (e->ks)
 		return ksock_tune(e->ks, &tuning);
 	if (e->sock)
-		tcp_sock_set_nodelay(e->sock->sk);
+		return e->sock->ops->setsockopt(e->sock, SOL_TCP, TCP_NODELAY,
+						KERNEL_SOCKPTR(&on), sizeof(on));
 	return 0;
 }
 

@@ -15,7 +15,7 @@ import time
 from pathlib import Path
 
 from . import benchpage, kernels, modules, packages
-from .benchrows import FLOOR, ICOUNT, MEMORY, ROWS, UML, chosen, needed
+from .benchrows import FLOOR, ICOUNT, KINET, MEMORY, ROWS, UML, chosen, needed
 from .errors import LabError
 from .guest import COUNTING, COUNTING_LINE, Guest
 from .paths import BUILD, CONFIG, REPO, locked
@@ -188,8 +188,13 @@ def command(guest: Guest, *argv, bound: float = BOUND) -> str:
     return done.out
 
 
-def load_modules(guest: Guest, root: Path):
-    for name in ("ksocket/ksocket.ko", "bench/modules/bench.ko"):
+def load_modules(guest: Guest, root: Path, figures):
+    """kinet's only where it is measured."""
+    names = ["ksocket/ksocket.ko", "bench/modules/bench.ko"]
+    if any(figure.name.endswith(KINET) for figure in figures):
+        command(guest, "sh", "-c", "modprobe -q nf_defrag_ipv6 || true")
+        names.append("ksocket/kinet/kinet.ko")
+    for name in names:
         command(guest, "insmod", root / name)
 
 
@@ -235,7 +240,7 @@ def _icount(figures, boots: int):
     for boot in range(boots):
         print(f"icount: boot {boot + 1} of {boots}", flush=True)
         with counting_guest(kernel, "bench-icount") as guest:
-            load_modules(guest, root)
+            load_modules(guest, root, figures)
             command(guest, "sleep", str(SETTLING))
             for figure in figures:
                 user = user_server(guest) if "epoll" in figure.name else contextlib.nullcontext()
@@ -257,7 +262,7 @@ def _memory(figures, boots: int):
         print(f"memory: round {boot + 1} of {boots}", flush=True)
         for figure in figures:
             with counting_guest(kernel, "bench-memory", MEMORY_SIZE) as guest:
-                load_modules(guest, root)
+                load_modules(guest, root, figures)
                 command(guest, "sleep", str(SETTLING))
                 said = perform(guest, figure.name, figure.n)
             each = said["kb"] * 1024 / said["connections"]
@@ -279,7 +284,7 @@ def _uml(figures, _boots: int):
     kernel, root = build("bench-uml")
     samples = {f.name: [] for f in figures}
     with Guest(kernel, "bench-uml") as guest:
-        load_modules(guest, root)
+        load_modules(guest, root, figures)
         for figure in figures:
             perform(guest, figure.name, figure.n // 10)
         for pair in range(PAIRS):

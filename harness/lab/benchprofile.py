@@ -37,7 +37,7 @@ def profile(name: str) -> Counter:
     print(f"profiling {name}", flush=True)
     guest = bench.counting_guest(kernel, "bench-profile", plugin=f"{PLUGIN},out={counts}")
     with guest:
-        bench.load_modules(guest, root)
+        bench.load_modules(guest, root, [figure])
         bench.command(guest, "sleep", str(bench.SETTLING))
         if "epoll" in name:
             bench.build_epoll()

@@ -33,6 +33,7 @@ class Row:
 
 
 FLOOR = "floor"
+KINET = "-kinet"    # with kinet's sockets in place of the host's
 IDLE = 20000        # connections
 RPC = 4000
 BATCHED = 12800
@@ -97,6 +98,18 @@ FIGURES = (
     Figure("memory-thread", "with a thread, raw", IDLE, MEMORY),
     Figure("memory-ksock-thread", "with a thread", IDLE, MEMORY),
 )
+
+_KINETS = (
+    ("rpc-raw", "64-byte RPC", RPC),
+    ("stream-raw", "4 KB stream", 16000),
+    ("message-raw", "4 KB at a time", 4000),
+    ("bulk-raw", "64 KB bulk", 500),
+    ("conn-raw-fin", "connect, accept, close by FIN", 2000),
+    ("conn-raw-reset", "connect, accept, reset", 2000),
+)
+# Behind all others: from the first of its sockets on, kinet has hooks in the host's way.
+FIGURES += (*(Figure(name + KINET, f"{title}: kinet's TCP", n) for name, title, n in _KINETS),
+            Figure("bulk-raw" + KINET, "64 KB bulk: kinet's TCP", 8000, UML))
 
 ROWS = (
     Row("rpc", "blocking ksock_send and ksock_recv / raw kernel calls",
@@ -185,6 +198,10 @@ ROWS = (
         "event-deferred", "event-hook", "An event that nobody acts upon"),
     Row("event-none", "a send to a ksocket without callbacks / to a socket nobody watches",
         "event-none-ksock", "event-none", "An event that nobody acts upon"),
+    *(Row(f"kinet-{name.replace('-raw', '')}", f"{title}, kernel's calls: kinet's TCP / the host's",
+          name + KINET, name, "kinet's streams beside the host's") for name, title, _n in _KINETS),
+    Row("kinet-bulk-uml", "64 KB bulk, by processor time: kinet's TCP / the host's",
+        "bulk-raw" + KINET, "bulk-raw", "kinet's streams beside the host's", UML),
     Row("memory", "a callback server's end / one with a thread, 20,000 connections",
         "memory-callbacks", "memory-ksock-thread", "Memory of an idle connection", MEMORY,
         0.12, 0.10),
