@@ -20,6 +20,8 @@ static struct sk_buff *kinet_store_new(struct sock *sk)
 		kfree_skb(skb);
 		return NULL;
 	}
+	/* Summed when it is sent, if the device doesn't; not while it is copied. */
+	skb->ip_summed = CHECKSUM_PARTIAL;
 	*kinet_piece(skb) = (struct kinet_piece){ tp->write_seq, tp->write_seq };
 	sk_wmem_queued_add(sk, skb->truesize);
 	sk_mem_charge(sk, skb->truesize);
