@@ -12,6 +12,9 @@
 static char *address = "::";
 module_param(address, charp, 0444);
 MODULE_PARM_DESC(address, "where to listen, an IPv4 or IPv6 address");
+static int family;
+module_param(family, int, 0444);
+MODULE_PARM_DESC(family, "domain of the listener, as kinet's 22 and 25; 0: the address's");
 
 /**
  * struct listener - a listening socket
@@ -70,7 +73,7 @@ static inline int listener_open(struct listener *l, const char *port,
 
 	err = inet_pton_with_scope(ksock_current_net(), AF_UNSPEC, address,
 				   port, &at) ?:
-	      ksock_socket(&l->sock, at.ss_family, SOCK_STREAM, 0);
+	      ksock_socket(&l->sock, family ?: at.ss_family, SOCK_STREAM, 0);
 	if (err)
 		return err;
 	err = listener_start(l, &at, cb ?: &accepting);

@@ -31,7 +31,7 @@ def test_blocking_connect(ends, family, kind, mode):
     told.expect("connected", ("recv", amount(family, 1)))
 
 
-@connections("inet", "inet6", "vsock")
+@connections("inet", "inet6", "kinet", "kinet6", "vsock")
 def test_nonblocking_connect(ends, family, kind, mode):
     """After EINPROGRESS."""
     sock, listener, told = connecting(ends, family, kind, mode)

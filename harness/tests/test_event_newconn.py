@@ -13,7 +13,7 @@ from peers import connections
 
 pytestmark = pytest.mark.smoke
 
-STREAMS = connections("inet", "inet6", "unix", "seqpacket")
+STREAMS = connections("inet", "inet6", "kinet", "kinet6", "unix", "seqpacket")
 
 
 def accept_all(listener, count):
@@ -59,7 +59,7 @@ def test_coalesces(ends, family, kind, mode):
     assert 1 <= len(told.seen()) <= 3
 
 
-@connections("inet", "inet6", "unix")
+@connections("inet", "inet6", "kinet", "kinet6", "unix")
 def test_burst(ends, family, kind):
     """50 at once: a consumer that accepts until EAGAIN upon each event misses none."""
     listener = ends.listener(family, kind=kind, backlog=64)
@@ -69,7 +69,7 @@ def test_burst(ends, family, kind):
     until(lambda: sum(told.of("action")) == 50, "50 connections to be accepted")
 
 
-@connections("inet", "inet6", "unix")
+@connections("inet", "inet6", "kinet", "kinet6", "unix")
 def test_arrives_while_the_callback_runs(ends, family, kind):
     """It is told of afterwards."""
     listener = ends.listener(family, kind=kind)

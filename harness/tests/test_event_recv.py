@@ -29,7 +29,7 @@ def test_how_much(ends, family, kind, mode):
 
 
 @both_modes
-@connections("inet", "inet6", "unix")
+@connections("inet", "inet6", "kinet", "kinet6", "unix")
 def test_all_that_waits(ends, family, kind, mode):
     """Now, not since the last event."""
     sock, peer = ends.stream(family, kind=kind)

@@ -103,7 +103,7 @@ def test_combination(ends, family, combination, mode):
 
 
 @pytest.mark.parametrize("count", [0, 1, 3])
-@connections("inet", "inet6", "unix", "seqpacket")
+@connections("inet", "inet6", "kinet", "kinet6", "unix", "seqpacket")
 def test_connections_wait(ends, family, kind, count, mode):
     """newconn, if any wait; and for the next one."""
     listener = ends.listener(family, kind=kind)

@@ -13,6 +13,7 @@ import kmod
 from blocked import until
 from examples import (BOUND, FAMILIES, connect, exactly, example, ksockets, listen, load, reset,
                       to_end, traffic)
+from peers import KINET6
 
 PORT = 8080
 
@@ -27,10 +28,11 @@ def pattern(length) -> bytes:
 OK10 = b"HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\n" + pattern(10)
 
 
-@pytest.fixture
-def httpd(pair):
-    """http_server in the server's namespace, on both families."""
-    with example(pair.server, "http_server", address="::", port=PORT):
+@pytest.fixture(params=["inet6", "kinet6"])
+def httpd(pair, request):
+    """http_server in the server's namespace, on both families, over the host's TCP and kinet's."""
+    domain = {"inet6": 0, "kinet6": KINET6.domain}[request.param]
+    with example(pair.server, "http_server", address="::", port=PORT, family=domain):
         yield pair
 
 
@@ -155,6 +157,7 @@ def test_server_finds_its_port_taken(pair):
     assert caught.value.errno == errno.EADDRINUSE
 
 
+@pytest.mark.parametrize("httpd", ["inet6"], indirect=True)
 def test_server_outlives_its_listener(httpd):
     """When the listener is destroyed, who is connected is served, and nobody else is."""
     with connect(httpd.client, httpd.server.v4, PORT) as sock:

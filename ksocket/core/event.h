@@ -222,6 +222,7 @@ u32 ksock_stream_readable(u32 from, u32 to, bool urgent, u32 urg_seq);
 /* look.c: the state of a sock, by family */
 void ksock_look(const struct ksock_events *ev, struct sock *sk,
 		unsigned int causes, struct ksock_seen *seen);
+bool ksock_look_room(struct sock *sk);
 ssize_t ksock_look_readable(const struct ksock_events *ev, struct sock *sk);
 bool ksock_answers_query(struct socket *sock);
 

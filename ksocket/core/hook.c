@@ -111,9 +111,10 @@ bool ksock_has_room(struct sock *sk)
 static bool ksock_found_room(const struct ksock_events *ev, struct sock *sk,
 			     struct socket *sock)
 {
-	if (ev->queries && sk->sk_type == SOCK_STREAM &&
-	    !test_bit(SOCK_NOSPACE, &sock->flags))
-		return true;
+	if (ev->queries && sk->sk_type == SOCK_STREAM)
+		return !test_bit(SOCK_NOSPACE, &sock->flags) ||
+		       (ksock_look_room(sk) &&
+			test_and_clear_bit(SOCK_NOSPACE, &sock->flags));
 	return ksock_has_room(sk) &&
 	       (sk_is_tcp(sk) || test_and_clear_bit(SOCK_NOSPACE, &sock->flags));
 }

@@ -207,6 +207,20 @@ ssize_t ksock_look_readable(const struct ksock_events *ev, struct sock *sk)
 	return ksock_other_readable(sk);
 }
 
+/**
+ * ksock_look_room() - may a sender go on, on a family that answers the query?
+ * @sk: sock
+ *
+ * Context: any.
+ * Return: whether it may.
+ */
+bool ksock_look_room(struct sock *sk)
+{
+	struct ksock_query query;
+
+	return ksock_query_family(sk, &query) && query.room;
+}
+
 static void ksock_look_query(struct sock *sk, unsigned int causes, bool active,
 			     struct ksock_seen *seen)
 {

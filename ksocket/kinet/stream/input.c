@@ -417,8 +417,10 @@ static void kinet_tcp_respond(struct sock *sk)
 	kinet_tcp_push(sk);
 	if (tp->ack_now)
 		kinet_tcp_send_ack(sk);
-	if (sk_stream_memory_free(sk))
-		kinet_stream_write_space(sk);
+	/* Whoever waits may have put a hook there. */
+	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags) &&
+	    sk_stream_memory_free(sk))
+		sk->sk_write_space(sk);
 }
 
 /* The device may have made one of many. */
