@@ -147,6 +147,12 @@ def network(stage: Stage):
     stage.script.good("the wire is up", began)
 
 
+def million() -> str:
+    """The digest of what http_server.ko gives for a million bytes"""
+    period = bytes(range(33, 127))
+    return hashlib.sha256((period * (1000000 // len(period) + 1))[:1000000]).hexdigest()
+
+
 def serve(stage: Stage):
     stage.script.act("A server in the kernel",
                      "curl, in alice, fetches pages from http_server.ko, in bob.")
@@ -161,10 +167,8 @@ def serve(stage: Stage):
     stage.expect("requests 2" in page, "another one, over IPv6", "the counter is wrong", began)
     began = time.monotonic()
     said = stage.run("ip netns exec alice curl -s http://10.0.0.2/bytes/1000000 | sha256sum")
-    period = bytes(range(33, 127))
-    right = hashlib.sha256((period * (1000000 // len(period) + 1))[:1000000]).hexdigest()
-    stage.expect(said.split()[0] == right, "a million bytes, and each is the right one",
-                 f"the digest should be {right}", began)
+    stage.expect(said.split()[0] == million(), "a million bytes, and each is the right one",
+                 f"the digest should be {million()}", began)
     page = stage.run("ip netns exec alice curl -si http://10.0.0.2/nothing-here")
     stage.expect("404" in page, "what isn't there is a 404", "no 404")
 
@@ -226,8 +230,8 @@ def ping(stage: Stage):
 
 
 def kinet(stage: Stage):
-    stage.script.act("A family of its own", "The same udp_ping.ko over kinet.ko, which bash, in "
-                     "alice, can't tell from UDP.")
+    stage.script.act("A family of its own", "The same udp_ping.ko and http_server.ko over "
+                     "kinet.ko, which bash and curl, in alice, can't tell from UDP and TCP.")
     stage.quiet("modprobe -a nf_defrag_ipv6 inet_diag")
     stage.run("rmmod udp_ping; insmod ksocket/kinet/kinet.ko")
     stage.run("ip netns exec bob insmod examples/udp_ping.ko mode=server port=7 address=0.0.0.0 "
@@ -240,6 +244,14 @@ def kinet(stage: Stage):
     stage.expect("dgram interop 0.0.0.0:7 " in listed, "it is kinet's socket that has answered",
                  "no socket of kinet's is listed")
     stage.run("ip netns exec bob grep -E '^(DgramIn|DgramOut) 1$' /proc/net/kinet/snmp")
+    stage.run("rmmod http_server; ip netns exec bob insmod examples/http_server.ko port=80 "
+              "family=25")
+    began = time.monotonic()
+    said = stage.run("ip netns exec alice curl -s http://10.0.0.2/bytes/1000000 | sha256sum")
+    stage.expect(said.split()[0] == million(), "the host's TCP has got a million bytes from "
+                 "kinet's", "another digest", began)
+    stage.run("ip netns exec bob grep -E '^Segment' /proc/net/kinet/snmp")
+    stage.run("rmmod http_server; ip netns exec bob insmod examples/http_server.ko port=80")
     stage.run("rmmod kinet", code=1)
     stage.script.good("an open socket holds the module; see how it leaves at the end")
 
