@@ -122,12 +122,17 @@ def test_options(host, name):
     lives(*host.open(GARBAGE[name]))
 
 
-def test_noise_for_options(host):
-    """By lot: each is answered, and the connection can be used."""
+def test_noise_for_options(host, kind):
+    """By lot: each is answered, and the connection can be used.
+
+    A host that knows signatures looks for theirs first, and drops what has room for one but
+    options of no good length.
+    """
     dice = random.Random(7)
     for _ in range(NOISES):
         host.peer = host.new_peer(host.listener)
-        noise = dice.randbytes(dice.choice((4, 8, 20, 40))).translate(UNSIGNED)
+        size = dice.choice((4, 8, 20, 40) if kind == "ours" else (4,))
+        noise = dice.randbytes(size).translate(UNSIGNED)
         print(noise.hex())
         lives(*host.open(noise))
 
