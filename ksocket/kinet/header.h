@@ -23,6 +23,8 @@
 #include <linux/in6.h>
 #include <linux/types.h>
 
+struct kinet_conn;
+
 #define KINET_HEADER_LEN	8
 #define KINET_DGRAM_MAX		65535
 
@@ -52,6 +54,7 @@ struct kinet_isolated_header {
 /**
  * struct kinet_pkt - a packet, parsed once
  * @net: namespace
+ * @conn: the stream's connection that it belongs to, when it was looked for
  * @saddr: source, IPv4 as ::ffff:a.b.c.d
  * @daddr: destination, likewise
  * @sport: source port
@@ -67,6 +70,7 @@ struct kinet_isolated_header {
  */
 struct kinet_pkt {
 	struct net	*net;
+	struct kinet_conn *conn;
 	struct in6_addr	saddr;
 	struct in6_addr	daddr;
 	__be16		sport;

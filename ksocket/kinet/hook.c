@@ -113,17 +113,9 @@ static unsigned int kinet_take(struct sk_buff *skb, struct kinet_pkt *pkt)
 	return kinet_take_one(skb, pkt) ? NF_STOLEN : NF_ACCEPT;
 }
 
-/* RFC 9293's ports are where UDP's are. */
 static unsigned int kinet_take_stream(struct sk_buff *skb, struct kinet_pkt *pkt)
 {
-	__be16 *ports, room[2];
-
-	ports = skb_header_pointer(skb, pkt->offset, sizeof(room), room);
-	if (!ports)
-		return NF_ACCEPT;
-	pkt->sport = ports[0];
-	pkt->dport = ports[1];
-	if (!kinet_stream_wants(pkt))
+	if (!kinet_pkt_read_ports(pkt, skb) || !kinet_stream_wants(pkt))
 		return NF_ACCEPT;
 	if (kinet_confirm(skb))
 		kinet_stream_receive(skb, pkt);

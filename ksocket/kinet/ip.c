@@ -3,6 +3,7 @@
  * The kernel's network layer, of either version
  */
 #include <net/ip.h>
+#include <net/ip6_checksum.h>
 #include <net/ip6_route.h>
 #include <net/ipv6.h>
 
@@ -50,6 +51,19 @@ unsigned int kinet_ip_headroom(const struct kinet_flow *flow)
 	/* And for a fragment header. */
 	return LL_RESERVED_SPACE(flow->dst->dev) + flow->dst->header_len +
 	       kinet_ip_header_len(flow) + sizeof(struct frag_hdr);
+}
+
+/* Of what answers a packet, by the same protocol; the check in it is 0. */
+__sum16 kinet_answer_sum(const struct kinet_pkt *pkt, const struct sk_buff *skb)
+{
+	__wsum sum = csum_partial(skb->data, skb->len, 0);
+
+	if (pkt->family == AF_INET)
+		return csum_tcpudp_magic(pkt->daddr.s6_addr32[3],
+					 pkt->saddr.s6_addr32[3], skb->len,
+					 pkt->protocol, sum);
+	return csum_ipv6_magic(&pkt->daddr, &pkt->saddr, skb->len,
+			       pkt->protocol, sum);
 }
 
 /* Is the user told when a packet is longer than the path takes? */

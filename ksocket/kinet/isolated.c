@@ -54,13 +54,7 @@ static struct sk_buff *kinet_isolated_answer(const struct kinet_flow *flow,
 	skb_reset_transport_header(skb);
 	kinet_isolated_build(ih, KINET_TYPE_ERROR, KINET_ERROR_PORT, pkt->dport,
 			     pkt->sport);
-	skb->csum = csum_partial(ih, sizeof(*ih), 0);
-	ih->check = pkt->family == AF_INET ?
-		csum_tcpudp_magic(pkt->daddr.s6_addr32[3],
-				  pkt->saddr.s6_addr32[3], sizeof(*ih),
-				  KINET_IP_DGRAM, skb->csum) :
-		csum_ipv6_magic(&pkt->daddr, &pkt->saddr, sizeof(*ih),
-				KINET_IP_DGRAM, skb->csum);
+	ih->check = kinet_answer_sum(pkt, skb);
 	return skb;
 }
 
@@ -112,16 +106,10 @@ static void kinet_isolated_error(struct sk_buff *skb, struct kinet_pkt *pkt)
 /* A stream's header is TCP's. */
 static void kinet_isolated_stream(struct sk_buff *skb, struct kinet_pkt *pkt)
 {
-	__be16 *ports, room[2];
-
-	ports = skb_header_pointer(skb, pkt->offset, sizeof(room), room);
-	if (!ports) {
+	if (kinet_pkt_read_ports(pkt, skb))
+		kinet_stream_receive(skb, pkt);
+	else
 		kinet_drop(skb, pkt, KINET_DROP_BAD_LENGTH);
-		return;
-	}
-	pkt->sport = ports[0];
-	pkt->dport = ports[1];
-	kinet_stream_receive(skb, pkt);
 }
 
 static void kinet_isolated_receive(struct sk_buff *skb, struct kinet_pkt *pkt)

@@ -117,6 +117,7 @@ int kinet_ip_route(struct sock *sk, struct kinet_flow *flow);
 unsigned int kinet_ip_mtu(const struct kinet_flow *flow);
 int kinet_ip_xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow);
 unsigned int kinet_ip_headroom(const struct kinet_flow *flow);
+__sum16 kinet_answer_sum(const struct kinet_pkt *pkt, const struct sk_buff *skb);
 unsigned int kinet_ip_header_len(const struct kinet_flow *flow);
 bool kinet_ip_must_not_fragment(const struct sock *sk,
 				const struct kinet_flow *flow);
@@ -309,6 +310,9 @@ void kinet_sock_name(struct sock *sk, struct sk_buff *skb, struct msghdr *msg,
 void kinet_sock_control(struct sock *sk, struct sk_buff *skb,
 			struct msghdr *msg);
 void kinet_prepare_control(struct sock *sk, struct sk_buff *skb);
+enum kinet_count kinet_refusal(struct sock *sk, struct sk_buff *skb,
+			       const struct kinet_pkt *pkt, unsigned int headers);
+void kinet_strip(struct sk_buff *skb);
 int kinet_sock_queue(struct sock *sk, struct sk_buff *skb,
 		     const struct kinet_pkt *pkt);
 
@@ -329,7 +333,7 @@ extern struct proto kinet6_stream_prot;
 
 struct kinet_conns *kinet_conns_new(void);
 void kinet_conns_free(struct kinet_conns *conns);
-bool kinet_stream_wants(const struct kinet_pkt *pkt);
+bool kinet_stream_wants(struct kinet_pkt *pkt);
 void kinet_stream_receive(struct sk_buff *skb, struct kinet_pkt *pkt);
 bool kinet_stream_hears(const struct kinet_pkt *pkt);
 void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
@@ -367,6 +371,7 @@ void kinet_pkt_read4(struct kinet_pkt *pkt, const struct sk_buff *skb,
 		     struct net *net);
 bool kinet_pkt_read6(struct kinet_pkt *pkt, struct sk_buff *skb,
 		     struct net *net);
+bool kinet_pkt_read_ports(struct kinet_pkt *pkt, const struct sk_buff *skb);
 
 /* --- ext6.c: the extension headers of IPv6 --- */
 

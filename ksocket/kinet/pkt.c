@@ -63,3 +63,22 @@ bool kinet_pkt_read6(struct kinet_pkt *pkt, struct sk_buff *skb,
 	pkt->group = ipv6_addr_is_multicast(&iph->daddr);
 	return pkt->offset;
 }
+
+/**
+ * kinet_pkt_read_ports() - read where the ports of UDP and TCP are
+ * @pkt: filled by the above
+ * @skb: packet
+ *
+ * Return: false when it is too short.
+ */
+bool kinet_pkt_read_ports(struct kinet_pkt *pkt, const struct sk_buff *skb)
+{
+	__be16 *ports, room[2];
+
+	ports = skb_header_pointer(skb, pkt->offset, sizeof(room), room);
+	if (!ports)
+		return false;
+	pkt->sport = ports[0];
+	pkt->dport = ports[1];
+	return true;
+}

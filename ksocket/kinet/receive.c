@@ -14,8 +14,20 @@
 
 /* --- to a sock --- */
 
-static enum kinet_count kinet_refusal(struct sock *sk, struct sk_buff *skb,
-				      const struct kinet_pkt *pkt)
+/**
+ * kinet_refusal() - does a socket take a packet that is for it?
+ * @sk: sock
+ * @skb: packet
+ * @pkt: what it is
+ * @headers: bytes that its filter can't cut off
+ *
+ * IPsec's policy, RFC 5082 and filters decide.
+ *
+ * Context: softirq, RCU read side.
+ * Return: why it doesn't, or KINET_COUNTS.
+ */
+enum kinet_count kinet_refusal(struct sock *sk, struct sk_buff *skb,
+			       const struct kinet_pkt *pkt, unsigned int headers)
 {
 	if (pkt->family == AF_INET ?
 	    !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb) :
@@ -26,10 +38,19 @@ static enum kinet_count kinet_refusal(struct sock *sk, struct sk_buff *skb,
 	    sk->sk_family == AF_INET6 && ipv6_hdr(skb)->hop_limit <
 					 READ_ONCE(inet6_sk(sk)->min_hopcount))
 		return KINET_DROP_TTL;
-	if (sk_filter_trim_cap(sk, skb, skb_transport_offset(skb) +
-			       KINET_HEADER_LEN))
+	if (sk_filter_trim_cap(sk, skb, headers))
 		return KINET_DROP_FILTER;
 	return KINET_COUNTS;
+}
+
+/* What a packet had of the network below is of no use in a socket's queue. */
+void kinet_strip(struct sk_buff *skb)
+{
+	nf_reset_ct(skb);
+	skb_orphan(skb);
+	skb_clear_delivery_time(skb);
+	skb_dst_drop(skb);
+	skb->dev = NULL;
 }
 
 /**
@@ -44,9 +65,11 @@ static enum kinet_count kinet_refusal(struct sock *sk, struct sk_buff *skb,
 int kinet_sock_queue(struct sock *sk, struct sk_buff *skb,
 		     const struct kinet_pkt *pkt)
 {
-	enum kinet_count refusal = kinet_refusal(sk, skb, pkt);
+	enum kinet_count refusal;
 	int err;
 
+	refusal = kinet_refusal(sk, skb, pkt, skb_transport_offset(skb) +
+					      KINET_HEADER_LEN);
 	if (refusal != KINET_COUNTS) {
 		atomic_inc(&sk->sk_drops);
 		kinet_drop(skb, pkt, refusal);
@@ -55,11 +78,7 @@ int kinet_sock_queue(struct sock *sk, struct sk_buff *skb,
 	if (sk->sk_type == SOCK_DGRAM)
 		__skb_pull(skb, KINET_HEADER_LEN);
 	kinet_prepare_control(sk, skb);
-	nf_reset_ct(skb);
-	skb_orphan(skb);
-	skb_clear_delivery_time(skb);
-	skb_dst_drop(skb);
-	skb->dev = NULL;
+	kinet_strip(skb);
 	err = kinet_buffer_add(sk, skb);
 	if (err)
 		kinet_drop(skb, pkt, err == -ENOMEM ? KINET_DROP_BUFFER_FULL :

@@ -3,7 +3,6 @@
  * Answers to segments that belong to no connection
  */
 #include <linux/tcp.h>
-#include <net/ip6_checksum.h>
 
 #include "stream.h"
 
@@ -33,13 +32,7 @@ static void kinet_answer_header(struct sk_buff *skb, const struct kinet_pkt *pkt
 	th->doff = (KINET_TCP_HEADER + len) / 4;
 	((u8 *)th)[13] = answer->flags;
 	th->window = htons(answer->wnd);
-	skb->csum = csum_partial(th, skb->len, 0);
-	th->check = pkt->family == AF_INET ?
-		csum_tcpudp_magic(pkt->daddr.s6_addr32[3],
-				  pkt->saddr.s6_addr32[3], skb->len,
-				  pkt->protocol, skb->csum) :
-		csum_ipv6_magic(&pkt->daddr, &pkt->saddr, skb->len,
-				pkt->protocol, skb->csum);
+	th->check = kinet_answer_sum(pkt, skb);
 }
 
 static void kinet_answer_send(const struct kinet_pkt *pkt,

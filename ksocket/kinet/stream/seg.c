@@ -2,14 +2,12 @@
 /*
  * Segments that arrive: whose are they?
  */
-#include <linux/filter.h>
 #include <linux/tcp.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_common.h>
 #include <net/inet_hashtables.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
-#include <net/xfrm.h>
 
 #include "stream.h"
 
@@ -78,28 +76,7 @@ static enum kinet_count kinet_stream_accept(struct sk_buff *skb,
 static enum kinet_count kinet_stream_refusal(struct sock *sk, struct sk_buff *skb,
 					     const struct kinet_pkt *pkt)
 {
-	if (pkt->family == AF_INET ?
-	    !xfrm4_policy_check(sk, XFRM_POLICY_IN, skb) :
-	    !xfrm6_policy_check(sk, XFRM_POLICY_IN, skb))
-		return KINET_DROP_POLICY;
-	/* RFC 5082 */
-	if (pkt->family == AF_INET ?
-	    ip_hdr(skb)->ttl < READ_ONCE(inet_sk(sk)->min_ttl) :
-	    sk->sk_family == AF_INET6 && ipv6_hdr(skb)->hop_limit <
-					 READ_ONCE(inet6_sk(sk)->min_hopcount))
-		return KINET_DROP_TTL;
-	if (sk_filter_trim_cap(sk, skb, tcp_hdr(skb)->doff * 4))
-		return KINET_DROP_FILTER;
-	return KINET_COUNTS;
-}
-
-static void kinet_stream_strip(struct sk_buff *skb)
-{
-	nf_reset_ct(skb);
-	skb_orphan(skb);
-	skb_clear_delivery_time(skb);
-	skb_dst_drop(skb);
-	skb->dev = NULL;
+	return kinet_refusal(sk, skb, pkt, tcp_hdr(skb)->doff * 4);
 }
 
 /* More than the buffers hold is more than was promised. */
@@ -117,7 +94,7 @@ static void kinet_stream_give(struct sock *sk, struct sk_buff *skb,
 		kinet_drop(skb, pkt, refusal);
 		return;
 	}
-	kinet_stream_strip(skb);
+	kinet_strip(skb);
 	bh_lock_sock_nested(sk);
 	if (!sock_owned_by_user(sk)) {
 		kinet_tcp_input(sk, skb);
@@ -165,7 +142,7 @@ static void kinet_stream_dispatch(struct sk_buff *skb,
 	struct kinet_conn *conn;
 	struct sock *sk;
 
-	conn = kinet_conn_find(kn->conns, pkt);
+	conn = pkt->conn ?: kinet_conn_find(kn->conns, pkt);
 	if (conn && !conn->timewait) {
 		sk = kinet_stream_sock(conn);
 		if (sk) {
@@ -209,16 +186,19 @@ static bool kinet_stream_is_hosts(const struct kinet_pkt *pkt)
 
 /**
  * kinet_stream_wants() - is a segment ours, on a wire that the host shares?
- * @pkt: packet
+ * @pkt: packet; its connection is noted, which is good until the grace period
+ *	 of RCU is over
  *
  * Context: softirq, RCU read side.
  * Return: whether it is.
  */
-bool kinet_stream_wants(const struct kinet_pkt *pkt)
+bool kinet_stream_wants(struct kinet_pkt *pkt)
 {
 	struct kinet_net *kn = kinet_net(pkt->net);
 
-	if (!kinet_conns_empty(kn->conns) && kinet_conn_find(kn->conns, pkt))
+	if (!kinet_conns_empty(kn->conns))
+		pkt->conn = kinet_conn_find(kn->conns, pkt);
+	if (pkt->conn)
 		return true;
 	return test_bit(ntohs(pkt->dport), kn->stream->ports) &&
 	       kinet_table_claims(kn->stream, pkt) &&
