@@ -63,15 +63,15 @@ static void kinet_tcp_note_duplicate(struct kinet_tcp *tp,
 
 static bool kinet_tcp_have_board(struct kinet_tcp *tp)
 {
-	if (tp->sacked)
+	struct kinet_board *board = &tp->board;
+
+	if (board->sacked)
 		return true;
-	tp->sacked = kmalloc_array(KINET_SACKED, sizeof(*tp->sacked),
-				   GFP_ATOMIC | __GFP_NOWARN);
-	if (!tp->sacked)
-		return false;
-	tp->board.sacked = tp->sacked;
-	tp->board.most = KINET_SACKED;
-	return true;
+	board->sacked = kmalloc_array(KINET_SACKED, sizeof(*board->sacked),
+				      GFP_ATOMIC | __GFP_NOWARN);
+	if (board->sacked)
+		board->most = KINET_SACKED;
+	return board->sacked;
 }
 
 static void kinet_tcp_enter_recovery(struct sock *sk, u32 flight)

@@ -27,24 +27,43 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
 
 /* --- memory --- */
 
+/* What fits behind is copied. */
+static void kinet_tcp_swallow(struct sk_buff *into, const struct sk_buff *skb,
+			      u32 end)
+{
+	skb_copy_bits(skb, 0, skb_put(into, skb->len), skb->len);
+	kinet_piece(into)->end = end;
+}
+
+/* A copy that has a page for itself, and for others behind it; or NULL */
+static struct sk_buff *kinet_tcp_paged(const struct sk_buff *skb)
+{
+	struct sk_buff *page;
+
+	page = alloc_skb(KINET_PAGE_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	if (!page)
+		return NULL;
+	skb_copy_header(page, skb);
+	kinet_tcp_swallow(page, skb, kinet_piece(skb)->end);
+	return page;
+}
+
 /*
  * Half of the buffer is promised, so what is more than half air is copied
  * where others fit behind it, before it takes what was promised.
  */
 static struct sk_buff *kinet_tcp_compact(struct sock *sk, struct sk_buff *skb)
 {
-	struct sk_buff *copy;
+	struct sk_buff *page;
 
 	if (skb->truesize <= 2 * skb->len || skb->len > KINET_PAGE_BYTES ||
 	    atomic_read(&sk->sk_rmem_alloc) < sk->sk_rcvbuf / 4)
 		return skb;
-	copy = alloc_skb(KINET_PAGE_BYTES, GFP_ATOMIC | __GFP_NOWARN);
-	if (!copy)
+	page = kinet_tcp_paged(skb);
+	if (!page)
 		return skb;
-	skb_copy_bits(skb, 0, skb_put(copy, skb->len), skb->len);
-	skb_copy_header(copy, skb);
 	consume_skb(skb);
-	return copy;
+	return page;
 }
 
 /* There may be room behind what came last. It takes no memory. */
@@ -55,8 +74,7 @@ static bool kinet_tcp_append(struct sock *sk, const struct sk_buff *skb, u32 end
 	if (!tail || skb_shared(tail) || skb_cloned(tail) ||
 	    skb->len > skb_tailroom(tail))
 		return false;
-	skb_copy_bits(skb, 0, skb_put(tail, skb->len), skb->len);
-	kinet_piece(tail)->end = end;
+	kinet_tcp_swallow(tail, skb, end);
 	tail->tstamp = skb->tstamp;
 	return true;
 }
@@ -81,12 +99,6 @@ static bool kinet_tcp_prune(struct sock *sk)
 	return true;
 }
 
-static void kinet_tcp_swallow(struct sk_buff *into, struct sk_buff *skb)
-{
-	skb_copy_bits(skb, 0, skb_put(into, skb->len), skb->len);
-	kinet_piece(into)->end = kinet_piece(skb)->end;
-}
-
 /* A page for a piece, and for what follows it without a gap */
 static struct sk_buff *kinet_tcp_page(struct sock *sk, struct sk_buff *skb)
 {
@@ -100,11 +112,9 @@ static struct sk_buff *kinet_tcp_page(struct sock *sk, struct sk_buff *skb)
 	    skb->len + next->len > KINET_PAGE_BYTES ||
 	    skb->truesize + next->truesize <= SKB_TRUESIZE(KINET_PAGE_BYTES))
 		return NULL;
-	page = alloc_skb(KINET_PAGE_BYTES, GFP_ATOMIC | __GFP_NOWARN);
+	page = kinet_tcp_paged(skb);
 	if (!page)
 		return NULL;
-	skb_copy_header(page, skb);
-	kinet_tcp_swallow(page, skb);
 	__skb_queue_before(pieces, skb, page);
 	skb_set_owner_r(page, sk);
 	return page;
@@ -120,7 +130,7 @@ static bool kinet_tcp_collapse(struct sock *sk)
 	skb_queue_walk_safe(pieces, skb, next) {
 		if (page && kinet_piece(page)->end == kinet_piece(skb)->seq &&
 		    skb->len <= skb_tailroom(page)) {
-			kinet_tcp_swallow(page, skb);
+			kinet_tcp_swallow(page, skb, kinet_piece(skb)->end);
 		} else {
 			page = kinet_tcp_page(sk, skb);
 			if (!page)
@@ -145,14 +155,15 @@ static bool kinet_tcp_has_memory(struct sock *sk, struct sk_buff *skb)
 
 static bool kinet_tcp_have_islands(struct kinet_tcp *tp)
 {
-	if (tp->islands)
+	struct kinet_island *islands;
+
+	if (tp->later.island)
 		return true;
-	tp->islands = kmalloc_array(KINET_ISLANDS, sizeof(*tp->islands),
-				    GFP_ATOMIC | __GFP_NOWARN);
-	if (!tp->islands)
-		return false;
-	kinet_reassembly_init(&tp->later, tp->islands, KINET_ISLANDS);
-	return true;
+	islands = kmalloc_array(KINET_ISLANDS, sizeof(*islands),
+				GFP_ATOMIC | __GFP_NOWARN);
+	if (islands)
+		kinet_reassembly_init(&tp->later, islands, KINET_ISLANDS);
+	return islands;
 }
 
 /* --- queues --- */
@@ -306,8 +317,7 @@ static void kinet_tcp_urgent_byte(struct sock *sk, const struct sk_buff *skb,
 
 static void kinet_tcp_wake_reader(struct sock *sk)
 {
-	if (!kinet_tcp_is_orphan(sk) &&
-	    kinet_tcp_has_enough(sk))
+	if (!kinet_tcp_is_orphan(sk) && kinet_tcp_has_enough(sk))
 		sk->sk_data_ready(sk);
 }
 

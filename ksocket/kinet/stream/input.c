@@ -54,18 +54,25 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 
 /* --- 3.10.7.3: SYN-SENT --- */
 
+/* How long the SYN, or the SYN, ACK, took; Karn: unless it was resent */
+static void kinet_tcp_sample_syn(struct kinet_tcp *tp, u64 now)
+{
+	u32 us;
+
+	if (tp->timed && kinet_rtt_measure(now, tp->timed, tp->resends, &us))
+		kinet_rtt_sample(&tp->rtt, &tp->limits, us, 1, tp->mss);
+	tp->timed = 0;
+}
+
 static void kinet_tcp_connected(struct sock *sk, const struct kinet_seg *seg,
 				u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	u32 us;
 
 	tp->snd.una = seg->ack;
 	kinet_tcp_learn(sk, seg);
 	tp->snd.wl2 = seg->ack;
-	if (tp->timed && kinet_rtt_measure(now, tp->timed, tp->resends, &us))
-		kinet_rtt_sample(&tp->rtt, &tp->limits, us, 1, tp->mss);
-	tp->timed = 0;
+	kinet_tcp_sample_syn(tp, now);
 	kinet_tcp_established(sk);
 	kinet_tcp_event(sk, KINET_EV_SYN_ACK);
 	sk->sk_state_change(sk);
@@ -110,12 +117,11 @@ static void kinet_tcp_syn_sent(struct sock *sk, struct sk_buff *skb,
 		return;
 	}
 	/* Fourth. Data of a SYN are sent again, when they aren't acknowledged. */
-	if (!(seg->flags & KINET_SYN))
+	if (!(seg->flags & KINET_SYN)) {
 		kinet_tcp_drop(sk, skb);
-	else
-		consume_skb(skb);
-	if (!(seg->flags & KINET_SYN))
 		return;
+	}
+	consume_skb(skb);
 	if (acked)
 		kinet_tcp_connected(sk, seg, now);
 	else
@@ -229,7 +235,6 @@ static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_pkt pkt;
-	u32 us;
 
 	if (!kinet_after(seg->ack, tp->snd.una) ||
 	    kinet_after(seg->ack, tp->snd.nxt)) {
@@ -248,9 +253,7 @@ static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
 	tp->snd.wl2 = seg->ack;
 	tp->snd.wnd = (u32)seg->wnd << (seg->unscaled ? 0 : tp->snd.scale);
 	tp->snd.max = max(tp->snd.max, tp->snd.wnd);
-	if (tp->timed && kinet_rtt_measure(now, tp->timed, tp->resends, &us))
-		kinet_rtt_sample(&tp->rtt, &tp->limits, us, 1, tp->mss);
-	tp->timed = 0;
+	kinet_tcp_sample_syn(tp, now);
 	kinet_tcp_established(sk);
 	kinet_tcp_event(sk, KINET_EV_ACK_SYN);
 	/* It was closed meanwhile. */
@@ -267,7 +270,7 @@ static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
 
 static bool kinet_tcp_fin_acked(const struct kinet_tcp *tp)
 {
-	return tp->fin_wanted && tp->snd.una == tp->write_seq + 1;
+	return tp->fin_wanted && tp->snd.una == kinet_tcp_end_seq(tp);
 }
 
 /* Fifth: ACK. Return: whether the segment goes on. */

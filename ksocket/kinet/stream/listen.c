@@ -294,15 +294,13 @@ out:
 	return err;
 }
 
-static struct sock *kinet_tcp_first_child(struct sock *sk)
+/* The first of @embryos or of @ready, held; or NULL */
+static struct sock *kinet_tcp_first_of(struct sock *sk, struct list_head *list)
 {
 	struct kinet_tcp *child, *tp = kinet_tcp(sk);
 
 	spin_lock_bh(&tp->queue_lock);
-	child = list_first_entry_or_null(&tp->embryos, struct kinet_tcp, queued);
-	if (!child)
-		child = list_first_entry_or_null(&tp->ready, struct kinet_tcp,
-						 queued);
+	child = list_first_entry_or_null(list, struct kinet_tcp, queued);
 	if (child)
 		sock_hold(&child->k.inet.sk);
 	spin_unlock_bh(&tp->queue_lock);
@@ -317,12 +315,15 @@ static struct sock *kinet_tcp_first_child(struct sock *sk)
  */
 void kinet_tcp_listen_end(struct sock *sk)
 {
+	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct sock *child;
 
-	spin_lock_bh(&kinet_tcp(sk)->queue_lock);
+	spin_lock_bh(&tp->queue_lock);
 	kinet_tcp_event(sk, KINET_EV_CLOSE);
-	spin_unlock_bh(&kinet_tcp(sk)->queue_lock);
-	while ((child = kinet_tcp_first_child(sk))) {
+	spin_unlock_bh(&tp->queue_lock);
+	/* An embryo may get ready meanwhile, but not the other way round. */
+	while ((child = kinet_tcp_first_of(sk, &tp->embryos) ?:
+			kinet_tcp_first_of(sk, &tp->ready))) {
 		lock_sock_nested(child, SINGLE_DEPTH_NESTING);
 		if (kinet_tcp(child)->parent) {
 			kinet_tcp_forget_child(child);
@@ -335,11 +336,6 @@ void kinet_tcp_listen_end(struct sock *sk)
 		release_sock(child);
 		sock_put(child);
 	}
-}
-
-static bool kinet_tcp_has_ready(struct sock *sk)
-{
-	return !list_empty_careful(&kinet_tcp(sk)->ready);
 }
 
 static int kinet_tcp_wait_ready(struct sock *sk, long timeout)
@@ -371,18 +367,6 @@ static int kinet_tcp_wait_ready(struct sock *sk, long timeout)
 	return err;
 }
 
-static struct sock *kinet_tcp_take_ready(struct sock *sk)
-{
-	struct kinet_tcp *child, *tp = kinet_tcp(sk);
-
-	spin_lock_bh(&tp->queue_lock);
-	child = list_first_entry_or_null(&tp->ready, struct kinet_tcp, queued);
-	if (child)
-		sock_hold(&child->k.inet.sk);
-	spin_unlock_bh(&tp->queue_lock);
-	return child ? &child->k.inet.sk : NULL;
-}
-
 /**
  * kinet_tcp_accept() - accept(2)
  * @sk: sock
@@ -402,7 +386,7 @@ struct sock *kinet_tcp_accept(struct sock *sk, bool nonblock, int *err)
 		*err = kinet_tcp_wait_ready(sk, sock_rcvtimeo(sk, nonblock));
 		if (*err)
 			break;
-		child = kinet_tcp_take_ready(sk);
+		child = kinet_tcp_first_of(sk, &kinet_tcp(sk)->ready);
 		if (!child)
 			continue;
 		lock_sock_nested(child, SINGLE_DEPTH_NESTING);

@@ -21,7 +21,7 @@ void kinet_stream_keepalive(struct sock *sk, int on)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	if (!tp->stood || sk->sk_state == TCP_CLOSE)
+	if (!kinet_tcp_goes_on(sk))
 		return;
 	if (!on)
 		kinet_tcp_undue(sk, KINET_TIMER_KEEPALIVE);
@@ -44,8 +44,7 @@ static int kinet_tcp_set_keepidle(struct sock *sk, int value)
 
 	err = kinet_tcp_set_number(&tp->keepalive.idle, value,
 				   KINET_KEEPIDLE_MAX, KINET_SECOND);
-	if (!err && sock_flag(sk, SOCK_KEEPOPEN) && tp->stood &&
-	    sk->sk_state != TCP_CLOSE)
+	if (!err && sock_flag(sk, SOCK_KEEPOPEN) && kinet_tcp_goes_on(sk))
 		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->keepalive.idle);
 	return err;
 }
@@ -95,30 +94,26 @@ static int kinet_tcp_set_quickack(struct sock *sk, int value)
 	return 0;
 }
 
-/* The time-outs of a SYN, ACK double: how many of them are so many seconds? */
-static int kinet_tcp_set_defer(struct sock *sk, int value)
+/* The time-outs of a SYN, ACK double: how long are so many of them? */
+static int kinet_tcp_defer_seconds(int count)
 {
-	int count = 0, seconds = 0, next = 1;
+	int seconds = 0, next = 1;
 
-	while (seconds < value && count < U8_MAX) {
-		seconds += next;
-		next = min(2 * next, KINET_DEFER_MAX);
-		count++;
-	}
-	kinet_tcp(sk)->defer = count;
-	return 0;
-}
-
-/* And the other way round */
-static int kinet_tcp_defer_seconds(const struct kinet_tcp *tp)
-{
-	int count, seconds = 0, next = 1;
-
-	for (count = 0; count < tp->defer; count++) {
+	while (count--) {
 		seconds += next;
 		next = min(2 * next, KINET_DEFER_MAX);
 	}
 	return seconds;
+}
+
+static int kinet_tcp_set_defer(struct sock *sk, int value)
+{
+	int count = 0;
+
+	while (count < U8_MAX && kinet_tcp_defer_seconds(count) < value)
+		count++;
+	kinet_tcp(sk)->defer = count;
+	return 0;
 }
 
 /* What was offered already stays so. */
@@ -301,7 +296,7 @@ static int kinet_tcp_get(struct sock *sk, int name, int *value)
 		*value = tp->keepalive.probes;
 		break;
 	case TCP_DEFER_ACCEPT:
-		*value = kinet_tcp_defer_seconds(tp);
+		*value = kinet_tcp_defer_seconds(tp->defer);
 		break;
 	case TCP_SYNCNT:
 		*value = tp->syn_retries;
@@ -330,14 +325,7 @@ static int kinet_tcp_get(struct sock *sk, int name, int *value)
 /* What our segments are said to be able to have, less what each has of options */
 static u32 kinet_tcp_told_advmss(const struct kinet_tcp *tp)
 {
-	u32 mss = KINET_MSS_DEFAULT;
-
-	if (tp->flow.dst)
-		mss = dst_mtu(tp->flow.dst) - KINET_TCP_HEADER -
-		      kinet_ip_header_len(&tp->flow);
-	if (tp->user_mss)
-		mss = min_t(u32, mss, tp->user_mss);
-	return mss - (tp->stamps ? KINET_OPTIONS_TS : 0);
+	return kinet_tcp_offered_mss(tp) - (tp->stamps ? KINET_OPTIONS_TS : 0);
 }
 
 static void kinet_tcp_tell_tally(const struct kinet_tcp *tp, u64 now,

@@ -95,6 +95,24 @@ static u16 kinet_tcp_window(struct sock *sk, bool syn)
 		     kinet_window_offer(&tp->rcv, &space);
 }
 
+/**
+ * kinet_tcp_offered_mss() - what our SYN says, by the route that there is
+ * @tp: connection
+ *
+ * Return: bytes, options not taken off (RFC 6691).
+ */
+u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp)
+{
+	unsigned int mss = KINET_MSS_DEFAULT;
+
+	if (tp->flow.dst)
+		mss = dst_mtu(tp->flow.dst) - KINET_TCP_HEADER -
+		      kinet_ip_header_len(&tp->flow);
+	if (tp->user_mss)
+		mss = min_t(unsigned int, mss, tp->user_mss);
+	return min(mss, 65535U);
+}
+
 static void kinet_tcp_syn_options(struct sock *sk, u8 flags,
 				  struct kinet_options *options)
 {
@@ -102,13 +120,8 @@ static void kinet_tcp_syn_options(struct sock *sk, u8 flags,
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	const int *settings = kn->tcp;
 	bool answer = flags & KINET_ACK;
-	unsigned int mss;
 
-	mss = dst_mtu(tp->flow.dst) - KINET_TCP_HEADER -
-	      kinet_ip_header_len(&tp->flow);
-	if (tp->user_mss)
-		mss = min_t(unsigned int, mss, tp->user_mss);
-	options->mss = min(mss, 65535U);
+	options->mss = kinet_tcp_offered_mss(tp);
 	options->has |= KINET_HAS_MSS;
 	/* An answer has what the question had (RFC 7323, section 2.2). */
 	if (answer ? tp->scales : READ_ONCE(settings[KINET_TCP_WINDOW_SCALING])) {
@@ -579,9 +592,7 @@ static void kinet_tcp_check_idle(struct sock *sk)
  */
 void kinet_tcp_push(struct sock *sk)
 {
-	struct kinet_tcp *tp = kinet_tcp(sk);
-
-	if (!tp->stood || sk->sk_state == TCP_CLOSE)
+	if (!kinet_tcp_goes_on(sk))
 		return;
 	kinet_tcp_check_idle(sk);
 	while (kinet_tcp_step(sk))

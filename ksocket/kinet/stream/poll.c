@@ -72,9 +72,8 @@ static __poll_t kinet_poll_in(const struct sock *sk)
 /* SOCK_NOSPACE must be seen by who makes room, or the room by us. */
 static __poll_t kinet_poll_out(struct sock *sk)
 {
-	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN)
-		return EPOLLOUT | EPOLLWRNORM;
-	if (__sk_stream_is_writeable(sk, 1))
+	if (READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN ||
+	    __sk_stream_is_writeable(sk, 1))
 		return EPOLLOUT | EPOLLWRNORM;
 	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
@@ -103,8 +102,7 @@ __poll_t kinet_stream_poll(struct file *file, struct socket *sock,
 	/* Pairs with kinet_tcp_event(). */
 	state = smp_load_acquire(&sk->sk_state);
 	if (state == TCP_LISTEN)
-		return list_empty_careful(&kinet_tcp(sk)->ready) ?
-		       0 : EPOLLIN | EPOLLRDNORM;
+		return kinet_tcp_has_ready(sk) ? EPOLLIN | EPOLLRDNORM : 0;
 	shutdown = READ_ONCE(sk->sk_shutdown);
 	if (shutdown == SHUTDOWN_MASK || state == TCP_CLOSE)
 		mask |= EPOLLHUP;

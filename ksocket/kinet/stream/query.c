@@ -8,10 +8,8 @@
 
 static s64 kinet_stream_query_readable(const struct sock *sk)
 {
-	const struct kinet_tcp *tp = kinet_tcp(sk);
-
 	if (READ_ONCE(sk->sk_state) == TCP_LISTEN)
-		return list_empty_careful(&tp->ready) ? 0 : 1;
+		return kinet_tcp_has_ready(sk);
 	return kinet_tcp_readable(sk);
 }
 

@@ -372,12 +372,10 @@ int kinet_stream_queue_len(struct sock *sk, int cmd, int *value)
 		*value = kinet_tcp_mark_is(sk, READ_ONCE(tp->copied_seq));
 		return 0;
 	case SIOCOUTQ:
-		*value = tp->stood && sk->sk_state != TCP_CLOSE ?
-			 kinet_tcp_unacked(tp) : 0;
+		*value = kinet_tcp_goes_on(sk) ? kinet_tcp_unacked(tp) : 0;
 		return 0;
 	case SIOCOUTQNSD:
-		*value = tp->stood && sk->sk_state != TCP_CLOSE ?
-			 kinet_tcp_unsent(tp) : 0;
+		*value = kinet_tcp_goes_on(sk) ? kinet_tcp_unsent(tp) : 0;
 		return 0;
 	default:
 		return -ENOIOCTLCMD;

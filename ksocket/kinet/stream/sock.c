@@ -331,11 +331,10 @@ static void kinet_tcp_quit(struct sock *sk)
 	kinet_conn_del(sk);
 	kinet_store_purge(sk);
 	__skb_queue_purge(&tp->pieces);
-	kfree(tp->islands);
-	kfree(tp->sacked);
-	tp->islands = NULL;
-	tp->sacked = NULL;
+	kfree(tp->later.island);
 	kinet_reassembly_init(&tp->later, NULL, 0);
+	kfree(tp->board.sacked);
+	tp->board.sacked = NULL;
 	if (tp->cong.ops)
 		kinet_cong_release(&tp->cong);
 	tp->cong.ops = NULL;
@@ -436,11 +435,23 @@ static bool kinet_tcp_has_unread(struct sock *sk)
 	return kinet_tcp(sk)->stood && kinet_tcp_readable(sk);
 }
 
+/* Behind what is written */
+static void kinet_tcp_send_fin(struct sock *sk)
+{
+	if (sk->sk_state == TCP_SYN_RECV) {
+		/* It stands first: until then, nothing but the SYN is resent. */
+		kinet_tcp(sk)->fin_wanted = true;
+	} else if (kinet_state_sends(sk->sk_state)) {
+		kinet_tcp_event(sk, KINET_EV_CLOSE);
+		kinet_tcp(sk)->fin_wanted = true;
+		kinet_tcp_push(sk);
+	}
+}
+
 /* RFC 9293, section 3.6.1, and RFC 2525, section 2.17: what isn't read is lost. */
 static void kinet_tcp_close_side(struct sock *sk, bool unread)
 {
 	bool linger0 = sock_flag(sk, SOCK_LINGER) && !sk->sk_lingertime;
-	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	if (sk->sk_state == TCP_CLOSE)
 		return;
@@ -449,13 +460,8 @@ static void kinet_tcp_close_side(struct sock *sk, bool unread)
 	} else if (unread || linger0) {
 		kinet_count(sock_net(sk), KINET_ABORTED);
 		kinet_tcp_reset(sk, 0);
-	} else if (sk->sk_state == TCP_SYN_RECV) {
-		/* It stands first: until then, nothing but the SYN is resent. */
-		tp->fin_wanted = true;
-	} else if (kinet_state_next(sk->sk_state, KINET_EV_CLOSE) >= 0) {
-		kinet_tcp_event(sk, KINET_EV_CLOSE);
-		tp->fin_wanted = true;
-		kinet_tcp_push(sk);
+	} else {
+		kinet_tcp_send_fin(sk);
 	}
 }
 
@@ -512,15 +518,8 @@ static void kinet_stream_close(struct sock *sk, long timeout)
 
 static void kinet_stream_shutdown(struct sock *sk, int how)
 {
-	if (!(how & SEND_SHUTDOWN))
-		return;
-	if (sk->sk_state == TCP_SYN_RECV)
-		kinet_tcp(sk)->fin_wanted = true;
-	if (!kinet_state_sends(sk->sk_state))
-		return;
-	kinet_tcp_event(sk, KINET_EV_CLOSE);
-	kinet_tcp(sk)->fin_wanted = true;
-	kinet_tcp_push(sk);
+	if (how & SEND_SHUTDOWN)
+		kinet_tcp_send_fin(sk);
 }
 
 /* connect() to AF_UNSPEC: the socket is as new, but for its address. */
@@ -593,13 +592,7 @@ static void kinet_tcp_catch_up(struct sock *sk)
 	}
 	if (test_and_clear_bit(KINET_LATE_DRAINED, &tp->late)) {
 		tp->throttled = false;
-		if (kinet_state_synchronized(sk->sk_state))
-			kinet_tcp_push(sk);
-	}
-	if (test_and_clear_bit(KINET_LATE_MTU, &tp->late) &&
-	    kinet_state_synchronized(sk->sk_state)) {
-		kinet_tcp_sync_mss(sk);
-		kinet_tcp_resend_first(sk);
+		kinet_tcp_push(sk);
 	}
 }
 

@@ -131,12 +131,10 @@ struct kinet_tally {
  * @limits: of the time-out
  * @cong: congestion control
  * @board: what the peer has SACKed, and what was lost
- * @sacked: memory of @board
  * @newreno: recovery without SACK
  * @dup_flight: what was on its way when the first duplicate acknowledgment came
  * @ack: when to acknowledge
  * @later: what was received beyond the first gap
- * @islands: memory of @later
  * @pieces: its data, in order
  * @paws: TS.Recent
  * @challenges: limit of RFC 5961
@@ -244,12 +242,10 @@ struct kinet_tcp {
 	struct kinet_rtt		rtt;
 	struct kinet_cong		cong;
 	struct kinet_board		board;
-	struct kinet_range		*sacked;
 	struct kinet_newreno		newreno;
 	u32				dup_flight;
 	struct kinet_ack		ack;
 	struct kinet_reassembly		later;
-	struct kinet_island		*islands;
 	struct kinet_paws		paws;
 	struct kinet_challenge_limit	challenges;
 	struct kinet_deadlines		deadlines;
@@ -283,7 +279,6 @@ struct kinet_tcp {
 enum {
 	KINET_LATE_TIMER,
 	KINET_LATE_DRAINED,
-	KINET_LATE_MTU,
 	KINET_BELOW_SCHEDULED,	/* not late: @drained is going to run */
 };
 
@@ -317,6 +312,19 @@ static inline bool kinet_tcp_is_orphan(const struct sock *sk)
 static inline u64 kinet_tcp_clock(const struct sock *sk)
 {
 	return kinet_wire_clock(kinet_sk(sk)->wire);
+}
+
+/* It stands, or is being closed; without the lock that may be a moment old. */
+static inline bool kinet_tcp_goes_on(const struct sock *sk)
+{
+	return READ_ONCE(kinet_tcp(sk)->stood) &&
+	       READ_ONCE(sk->sk_state) != TCP_CLOSE;
+}
+
+/* A listener has a connection that can be accepted; likewise. */
+static inline bool kinet_tcp_has_ready(const struct sock *sk)
+{
+	return !list_empty_careful(&kinet_tcp(sk)->ready);
 }
 
 static inline u32 kinet_tcp_flight(const struct kinet_tcp *tp)
@@ -428,6 +436,7 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space);
 
 u32 kinet_tcp_stamp(const struct sock *sk);
 void kinet_tcp_sync_mss(struct sock *sk);
+u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp);
 int kinet_tcp_route(struct sock *sk);
 int kinet_tcp_send_syn(struct sock *sk);
 void kinet_tcp_send_ack(struct sock *sk);
