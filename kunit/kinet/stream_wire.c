@@ -62,30 +62,27 @@ static int xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 	return 0;
 }
 
+#define STREAM_WIRE				\
+	.name		= "fake",		\
+	.clock		= clock,		\
+	.claim		= claim,		\
+	.unclaim	= unclaim,		\
+	.route		= kinet_ip_route,	\
+	.mtu		= mtu,			\
+	.xmit		= xmit
+
 /* TCP: what is longer than a segment is divided further below. */
 static const struct kinet_wire stream_wire = {
-	.name		= "fake",
+	STREAM_WIRE,
 	.dgram		= IPPROTO_UDP,
 	.stream		= IPPROTO_TCP,
-	.clock		= clock,
-	.claim		= claim,
-	.unclaim	= unclaim,
-	.route		= kinet_ip_route,
-	.mtu		= mtu,
-	.xmit		= xmit,
 };
 
 /* No segment is longer, and each is summed. */
 static const struct kinet_wire stream_wire_isolated = {
-	.name		= "fake",
+	STREAM_WIRE,
 	.dgram		= KINET_IP_DGRAM,
 	.stream		= KINET_IP_STREAM,
-	.clock		= clock,
-	.claim		= claim,
-	.unclaim	= unclaim,
-	.route		= kinet_ip_route,
-	.mtu		= mtu,
-	.xmit		= xmit,
 };
 
 static const struct kinet_wire *set_wire(const struct kinet_wire *wire)
