@@ -49,7 +49,7 @@ def churn_kcsan(say) -> Report:
 
 
 def all_stages():
-    """What a change must pass, the long ones first."""
+    """What a change must pass; what takes long, and what others wait for, first."""
     def suite(kernel, budget, mark="not soak"):
         # In the guest it ends before its stage does, so that the rest is still heard.
         return lambda say: harness.run(kernel, mark=mark, say=say, budget=budget * 0.7)
@@ -61,23 +61,23 @@ def all_stages():
               builder=True),
         Stage("kernel uml", 2400, lambda say: kernels.get("uml", say) and None,
               needs=("kernel debug",), builder=True),
-        Stage("kunit debug", 900, lambda say: kunit.run("debug", say), ("kernel debug",)),
-        Stage("harness debug", 3000, suite("debug", 3000, "smp and not soak"),
-              ("kernel debug",), ("kunit debug",)),
-        # By then the kernel's source is there, to tell which kernel it would be.
-        Stage("churn kcsan", CHURN, churn_kcsan, ("kernel debug",), ("harness debug",)),
-        Stage("source", 600, lambda say: check.source(say) and None),
-        Stage("harness deb6.12", 3600, suite("deb6.12", 3600),
-              ("kernel deb6.12",)),
-        Stage("smoke deb6.1", 2400, suite("deb6.1", 2400, "smoke"),
-              ("kernel deb6.1",)),
-        Stage("check", 1200, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
-        Stage("deb", 900, selftest.deb, ("kernel deb6.12", "kernel deb6.1")),
         Stage("kunit uml", 720, lambda say: kunit.run("uml", say), ("kernel uml",)),
         Stage("harness uml", 2700, suite("uml", 2700), ("kernel uml",),
               ("kunit uml",)),
         Stage("selftest", 900, selftest.run, ("kernel debug", "kernel uml"),
               ("harness uml",)),
+        Stage("kunit debug", 900, lambda say: kunit.run("debug", say), ("kernel debug",)),
+        Stage("harness deb6.12", 3600, suite("deb6.12", 3600),
+              ("kernel deb6.12",)),
+        Stage("harness debug", 3000, suite("debug", 3000, "smp and not soak"),
+              ("kernel debug",), ("kunit debug",)),
+        # By then the kernel's source is there, to tell which kernel it would be.
+        Stage("churn kcsan", CHURN, churn_kcsan, ("kernel debug",), ("harness debug",)),
+        Stage("smoke deb6.1", 2400, suite("deb6.1", 2400, "smoke"),
+              ("kernel deb6.1",)),
+        Stage("source", 600, lambda say: check.source(say) and None),
+        Stage("check", 1200, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
+        Stage("deb", 900, selftest.deb, ("kernel deb6.12", "kernel deb6.1")),
     ]
 
 
