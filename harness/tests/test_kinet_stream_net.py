@@ -14,20 +14,22 @@ import select
 import socket
 from dataclasses import dataclass, field
 
+import kinet
 import pytest
 import topology
 
 from blocked import until
 from kinet import INET, INET6, address, failure
 from peers import inet_family, window_is_closed
-from streams import (Info, Streams, error_of, events, exchange, meanwhile, ready, receive,
-                     tcp)
+from streams import (KINDS, Info, Streams, error_of, events, exchange, meanwhile, ready, receive,
+                     set_option, tcp)
 from test_kinet_stream import DROPS
 from wire import rules
 
 SIDE_BY_SIDE = 10
 LONG = 300      # seconds that the slowest has; the guest may be under emulation
 ERR = select.POLLERR
+PIECE, PIECES = 4096, 300
 
 
 @dataclass
@@ -181,6 +183,26 @@ def test_reader_is_slow(streams):
         while left:
             left -= len(receive(other, min(left, 500)))
     assert Info.of(one).segs_out - before < len(data) // 500
+
+
+@pytest.mark.parametrize("kinds", [kinds for kinds in KINDS if kinds[1] == "ours"], ids="-".join)
+def test_reads_in_pieces(streams):
+    """What the window has promised is taken: a part of what came together may have been read,
+    while the memory of all of it is held."""
+    listener = streams.server()
+    set_option(listener, socket.SO_RCVBUF, 1 << 16)
+    listener.listen()
+    one, other = streams.connection(listener=listener)
+    tcp(one, socket.TCP_NODELAY, 1)
+    before = kinet.snmp(streams.there)["DropBufferFull"]
+
+    def send():
+        for _ in range(PIECES):
+            one.sendall(bytes(PIECE))
+    with meanwhile(send):
+        for _ in range(PIECES):
+            assert len(receive(other, PIECE)) == PIECE
+    assert kinet.snmp(streams.there)["DropBufferFull"] == before
 
 
 # --- a peer that isn't there

@@ -142,10 +142,27 @@ static bool kinet_tcp_collapse(struct sock *sk)
 	return atomic_read(&sk->sk_rmem_alloc) < before;
 }
 
+/*
+ * Bytes of the first skb that the user has read already: room was offered for
+ * as many, but their memory is there until he has read the rest.
+ */
+static u32 kinet_tcp_half_read(const struct sock *sk)
+{
+	const struct sk_buff *skb = skb_peek(&sk->sk_receive_queue);
+	s32 read;
+
+	if (!skb)
+		return 0;
+	read = kinet_tcp(sk)->copied_seq - kinet_piece(skb)->seq;
+	return max(read, 0);
+}
+
 static bool kinet_tcp_has_memory(struct sock *sk, struct sk_buff *skb)
 {
+	u32 most = sk->sk_rcvbuf + kinet_tcp_half_read(sk);
+
 	do {
-		if (atomic_read(&sk->sk_rmem_alloc) <= sk->sk_rcvbuf &&
+		if (sk_rmem_alloc_get(sk) <= most &&
 		    sk_rmem_schedule(sk, skb, skb->truesize))
 			return true;
 	} while (kinet_tcp_collapse(sk) || kinet_tcp_prune(sk));
