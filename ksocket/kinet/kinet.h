@@ -341,6 +341,9 @@ void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
 void kinet_stream_stop(struct sock *sk);
 void kinet_stream_query(struct sock *sk, struct ksock_query *query);
 const char *kinet_stream_state(const struct sock *sk);
+int kinet_store_init(void);
+void kinet_store_exit(void);
+
 int kinet_remains_init(void);
 void kinet_remains_expire(struct net *net);
 void kinet_remains_purge(struct net *net);

@@ -81,9 +81,12 @@ static int __init kinet_init(void)
 	err = kinet_remains_init();
 	if (err)
 		goto claims;
-	err = register_pernet_subsys(&kinet_net_ops);
+	err = kinet_store_init();
 	if (err)
 		goto remains;
+	err = register_pernet_subsys(&kinet_net_ops);
+	if (err)
+		goto store;
 	err = kinet_isolated_init();
 	if (err)
 		goto pernet;
@@ -103,6 +106,8 @@ pernet:
 	unregister_pernet_subsys(&kinet_net_ops);
 	/* Sockets and claims of those who were quick. */
 	rcu_barrier();
+store:
+	kinet_store_exit();
 remains:
 	kinet_remains_exit();
 claims:
@@ -120,6 +125,7 @@ static void __exit kinet_exit(void)
 	kinet_isolated_exit();
 	unregister_pernet_subsys(&kinet_net_ops);
 	rcu_barrier();
+	kinet_store_exit();
 	kinet_remains_exit();
 	kinet_claims_exit();
 	kinet_protos_remove();

@@ -73,6 +73,7 @@ void kinet_tcp_setup(struct sock *sk)
 	INIT_LIST_HEAD(&tp->embryos);
 	INIT_LIST_HEAD(&tp->ready);
 	spin_lock_init(&tp->queue_lock);
+	INIT_LIST_HEAD(&tp->store);
 	__skb_queue_head_init(&tp->pieces);
 	timer_setup(&tp->timer, kinet_tcp_timer, 0);
 	tasklet_setup(&tp->drained, kinet_tcp_drained);

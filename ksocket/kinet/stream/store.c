@@ -2,69 +2,163 @@
 /*
  * Bytes that wait to be sent, or to be acknowledged
  *
- * They are in pages, in sk_write_queue, as the user wrote them. A segment has
- * references to the pages, whatever it begins and ends with; so nothing here is
- * ever divided, and what is resent needs no copy. SYN and FIN are no bytes.
+ * They are in pages, as the user wrote them, and chunks tell where. A segment
+ * has references to the pages, whatever it begins and ends with; so nothing
+ * here is ever divided, and what is resent needs no copy. SYN and FIN are no
+ * bytes.
  */
+#include <linux/slab.h>
+
 #include "stream.h"
 
-static struct sk_buff *kinet_store_new(struct sock *sk)
-{
-	struct kinet_tcp *tp = kinet_tcp(sk);
-	struct sk_buff *skb;
+#define KINET_CHUNK_PARTS	4
 
-	skb = alloc_skb(0, sk->sk_allocation | __GFP_NOWARN);
-	if (!skb)
-		return NULL;
-	if (!sk_wmem_schedule(sk, skb->truesize)) {
-		kfree_skb(skb);
-		return NULL;
-	}
-	/* Summed when it is sent, if the device doesn't; not while it is copied. */
-	skb->ip_summed = CHECKSUM_PARTIAL;
-	*kinet_piece(skb) = (struct kinet_piece){ tp->write_seq, tp->write_seq };
-	sk_wmem_queued_add(sk, skb->truesize);
-	sk_mem_charge(sk, skb->truesize);
-	__skb_queue_tail(&sk->sk_write_queue, skb);
-	return skb;
+/**
+ * struct kinet_chunk - some of them, in order
+ * @node: in the connection's @store
+ * @seq: number of the first
+ * @end: number behind the last
+ * @count: of @part
+ * @part: pages, each with a reference, and which of their bytes
+ */
+struct kinet_chunk {
+	struct list_head	node;
+	u32			seq;
+	u32			end;
+	unsigned int		count;
+	struct {
+		struct page	*page;
+		u32		offset;
+		u32		len;
+	} part[KINET_CHUNK_PARTS];
+};
+
+static struct kmem_cache *kinet_chunks;
+
+int kinet_store_init(void)
+{
+	kinet_chunks = KMEM_CACHE(kinet_chunk, SLAB_HWCACHE_ALIGN);
+	return kinet_chunks ? 0 : -ENOMEM;
 }
 
-static void kinet_store_free(struct sock *sk, struct sk_buff *skb)
+void kinet_store_exit(void)
 {
-	unsigned int size = skb->truesize;
+	kmem_cache_destroy(kinet_chunks);
+}
 
-	__skb_unlink(skb, &sk->sk_write_queue);
+static struct kinet_chunk *kinet_store_first(struct kinet_tcp *tp)
+{
+	return list_first_entry_or_null(&tp->store, struct kinet_chunk, node);
+}
+
+static struct kinet_chunk *kinet_store_last(struct kinet_tcp *tp)
+{
+	return list_empty(&tp->store) ? NULL :
+	       list_last_entry(&tp->store, struct kinet_chunk, node);
+}
+
+/* --- memory --- */
+
+static bool kinet_store_charge(struct sock *sk, unsigned int size)
+{
+	if (!sk_wmem_schedule(sk, size))
+		return false;
+	sk_wmem_queued_add(sk, size);
+	sk_mem_charge(sk, size);
+	return true;
+}
+
+static void kinet_store_uncharge(struct sock *sk, unsigned int size)
+{
 	sk_wmem_queued_add(sk, -size);
 	sk_mem_uncharge(sk, size);
-	kfree_skb(skb);
 }
 
-static int kinet_store_copy(struct sock *sk, struct sk_buff *skb,
-			    struct msghdr *msg, struct page_frag *pfrag,
-			    bool joins)
+static struct kinet_chunk *kinet_store_new(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	int i = skb_shinfo(skb)->nr_frags;
-	int len, err;
+	struct kinet_chunk *chunk;
 
-	len = min_t(size_t, msg_data_left(msg), pfrag->size - pfrag->offset);
-	len = min_t(int, len, KINET_BURST_MAX - skb->len);
-	if (!sk_wmem_schedule(sk, len))
-		return -ENOBUFS;
-	err = skb_copy_to_page_nocache(sk, &msg->msg_iter, skb, pfrag->page,
-				       pfrag->offset, len);
-	if (err)
-		return err;
-	if (joins) {
-		skb_frag_size_add(&skb_shinfo(skb)->frags[i - 1], len);
-	} else {
-		skb_fill_page_desc(skb, i, pfrag->page, pfrag->offset, len);
-		page_ref_inc(pfrag->page);
+	chunk = kmem_cache_alloc(kinet_chunks, sk->sk_allocation | __GFP_NOWARN);
+	if (!chunk)
+		return NULL;
+	if (!kinet_store_charge(sk, sizeof(*chunk))) {
+		kmem_cache_free(kinet_chunks, chunk);
+		return NULL;
 	}
+	chunk->seq = tp->write_seq;
+	chunk->end = tp->write_seq;
+	chunk->count = 0;
+	list_add_tail(&chunk->node, &tp->store);
+	return chunk;
+}
+
+static void kinet_store_free(struct sock *sk, struct kinet_chunk *chunk)
+{
+	unsigned int i;
+
+	list_del(&chunk->node);
+	for (i = 0; i < chunk->count; i++)
+		put_page(chunk->part[i].page);
+	kinet_store_uncharge(sk, chunk->end - chunk->seq + sizeof(*chunk));
+	kmem_cache_free(kinet_chunks, chunk);
+}
+
+/* --- what is written --- */
+
+/* What the page has goes on where the last part ends. */
+static bool kinet_store_joins(const struct kinet_chunk *chunk,
+			      const struct page_frag *pfrag)
+{
+	unsigned int i = chunk->count - 1;
+
+	return chunk->count && chunk->part[i].page == pfrag->page &&
+	       chunk->part[i].offset + chunk->part[i].len == pfrag->offset;
+}
+
+static void kinet_store_note(struct kinet_chunk *chunk,
+			     const struct page_frag *pfrag, u32 len)
+{
+	unsigned int i = chunk->count;
+
+	if (kinet_store_joins(chunk, pfrag)) {
+		chunk->part[i - 1].len += len;
+	} else {
+		chunk->part[i].page = pfrag->page;
+		chunk->part[i].offset = pfrag->offset;
+		chunk->part[i].len = len;
+		chunk->count++;
+		get_page(pfrag->page);
+	}
+	chunk->end += len;
+}
+
+static int kinet_store_copy(struct sock *sk, struct kinet_chunk *chunk,
+			    struct msghdr *msg, struct page_frag *pfrag)
+{
+	u32 len = pfrag->size - pfrag->offset;
+
+	len = min_t(size_t, len, msg_data_left(msg));
+	len = min_t(u32, len, KINET_BURST_MAX - (chunk->end - chunk->seq));
+	if (!kinet_store_charge(sk, len))
+		return -ENOBUFS;
+	if (!copy_from_iter_full(page_address(pfrag->page) + pfrag->offset, len,
+				 &msg->msg_iter)) {
+		kinet_store_uncharge(sk, len);
+		return -EFAULT;
+	}
+	kinet_store_note(chunk, pfrag, len);
 	pfrag->offset += len;
-	tp->write_seq += len;
-	kinet_piece(skb)->end = tp->write_seq;
+	kinet_tcp(sk)->write_seq += len;
 	return len;
+}
+
+static bool kinet_store_has_room(const struct kinet_chunk *chunk,
+				 const struct page_frag *pfrag)
+{
+	return chunk && chunk->end - chunk->seq < KINET_BURST_MAX &&
+	       (chunk->count < KINET_CHUNK_PARTS ||
+		kinet_store_joins(chunk, pfrag));
 }
 
 /**
@@ -77,95 +171,95 @@ static int kinet_store_copy(struct sock *sk, struct sk_buff *skb,
  */
 int kinet_store_add(struct sock *sk, struct msghdr *msg)
 {
-	struct sk_buff *skb = skb_peek_tail(&sk->sk_write_queue);
+	struct kinet_chunk *chunk = kinet_store_last(kinet_tcp(sk));
 	struct page_frag *pfrag = sk_page_frag(sk);
-	bool joins = false;
-	int i, ret;
+	int ret;
 
 	if (!sk_page_frag_refill(sk, pfrag))
 		return -ENOBUFS;
-	if (skb && skb->len < KINET_BURST_MAX) {
-		i = skb_shinfo(skb)->nr_frags;
-		joins = skb_can_coalesce(skb, i, pfrag->page, pfrag->offset);
-		if (!joins && i >= MAX_SKB_FRAGS)
-			skb = NULL;
-	} else {
-		skb = NULL;
-	}
-	if (!skb)
-		skb = kinet_store_new(sk);
-	if (!skb)
+	if (!kinet_store_has_room(chunk, pfrag))
+		chunk = kinet_store_new(sk);
+	if (!chunk)
 		return -ENOBUFS;
-	ret = kinet_store_copy(sk, skb, msg, pfrag, joins);
-	if (ret < 0 && !skb->len)
-		kinet_store_free(sk, skb);
+	ret = kinet_store_copy(sk, chunk, msg, pfrag);
+	if (ret < 0 && !chunk->count)
+		kinet_store_free(sk, chunk);
 	return ret;
 }
 
 /* Forget what the peer has acknowledged. */
 void kinet_store_acked(struct sock *sk)
 {
-	u32 una = kinet_tcp(sk)->snd.una;
-	struct sk_buff *skb;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_chunk *chunk;
 
-	while ((skb = skb_peek(&sk->sk_write_queue)) &&
-	       !kinet_after(kinet_piece(skb)->end, una))
-		kinet_store_free(sk, skb);
+	while ((chunk = kinet_store_first(tp)) &&
+	       !kinet_after(chunk->end, tp->snd.una))
+		kinet_store_free(sk, chunk);
 }
 
 void kinet_store_purge(struct sock *sk)
 {
-	struct sk_buff *skb;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_chunk *chunk;
 
-	while ((skb = skb_peek(&sk->sk_write_queue)))
-		kinet_store_free(sk, skb);
+	while ((chunk = kinet_store_first(tp)))
+		kinet_store_free(sk, chunk);
 }
 
-/* What is sent is at the end, what is resent at the begin. */
-static struct sk_buff *kinet_store_find(struct sock *sk, u32 seq)
-{
-	struct sk_buff *skb = skb_peek(&sk->sk_write_queue);
+/* --- what is sent --- */
 
-	if (!skb || kinet_before(seq, kinet_piece(skb)->end))
-		return skb;
-	skb_queue_reverse_walk(&sk->sk_write_queue, skb)
-		if (!kinet_before(seq, kinet_piece(skb)->seq))
-			return skb;
+/* What is sent is at the end, what is resent at the begin. */
+static struct kinet_chunk *kinet_store_find(struct kinet_tcp *tp, u32 seq)
+{
+	struct kinet_chunk *chunk = kinet_store_first(tp);
+
+	if (!chunk || kinet_before(seq, chunk->end))
+		return chunk;
+	list_for_each_entry_reverse(chunk, &tp->store, node)
+		if (!kinet_before(seq, chunk->seq))
+			return chunk;
 	return NULL;
 }
 
-static unsigned int kinet_store_add_frag(struct sk_buff *skb,
-					 const skb_frag_t *frag,
-					 unsigned int skip, unsigned int len)
+static struct kinet_chunk *kinet_store_next(struct kinet_tcp *tp,
+					    struct kinet_chunk *chunk)
 {
-	struct skb_shared_info *info = skb_shinfo(skb);
-	skb_frag_t *to = &info->frags[info->nr_frags++];
-
-	*to = *frag;
-	skb_frag_off_add(to, skip);
-	len = min(len, skb_frag_size(frag) - skip);
-	skb_frag_size_set(to, len);
-	__skb_frag_ref(to);
-	return len;
+	return list_is_last(&chunk->node, &tp->store) ? NULL :
+	       list_next_entry(chunk, node);
 }
 
-/* As much of a piece as there is room for */
-static unsigned int kinet_store_refer(struct sk_buff *skb,
-				      const struct sk_buff *from,
-				      unsigned int skip, unsigned int len)
+static void kinet_store_put(struct sk_buff *skb, struct page *page, u32 offset,
+			    u32 len, bool copy)
 {
-	const struct skb_shared_info *info = skb_shinfo(from);
-	unsigned int got, sum = 0;
-	int i;
+	if (copy) {
+		skb_put_data(skb, page_address(page) + offset, len);
+		return;
+	}
+	get_page(page);
+	skb_fill_page_desc(skb, skb_shinfo(skb)->nr_frags, page, offset, len);
+	skb->len += len;
+	skb->data_len += len;
+	skb->truesize += len;
+}
 
-	for (i = 0; i < info->nr_frags && sum < len; i++) {
-		if (skip >= skb_frag_size(&info->frags[i])) {
-			skip -= skb_frag_size(&info->frags[i]);
+/* As much of a chunk as there is room for */
+static u32 kinet_store_refer(struct sk_buff *skb, const struct kinet_chunk *chunk,
+			     u32 skip, u32 len, bool copy)
+{
+	u32 got, sum = 0;
+	unsigned int i;
+
+	for (i = 0; i < chunk->count && sum < len; i++) {
+		if (skip >= chunk->part[i].len) {
+			skip -= chunk->part[i].len;
 			continue;
 		}
 		if (skb_shinfo(skb)->nr_frags >= MAX_SKB_FRAGS)
 			break;
-		got = kinet_store_add_frag(skb, &info->frags[i], skip, len - sum);
+		got = min(len - sum, chunk->part[i].len - skip);
+		kinet_store_put(skb, chunk->part[i].page,
+				chunk->part[i].offset + skip, got, copy);
 		skip = 0;
 		sum += got;
 	}
@@ -184,28 +278,20 @@ static unsigned int kinet_store_refer(struct sk_buff *skb,
 int kinet_store_fill(struct sock *sk, struct sk_buff *skb, u32 seq,
 		     unsigned int len)
 {
-	struct sk_buff *from = kinet_store_find(sk, seq);
-	unsigned int got, skip;
-	u32 end = seq + len;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct kinet_chunk *chunk = kinet_store_find(tp, seq);
+	bool copy = len <= KINET_STORE_COPY;
+	u32 got, end = seq + len;
 
 	while (seq != end) {
-		if (!from || kinet_before(seq, kinet_piece(from)->seq))
+		if (!chunk || kinet_before(seq, chunk->seq))
 			return -ENODATA;
-		skip = seq - kinet_piece(from)->seq;
-		if (len <= KINET_STORE_COPY) {
-			got = min(end - seq, kinet_piece(from)->end - seq);
-			skb_copy_bits(from, skip, skb_put(skb, got), got);
-		} else {
-			got = kinet_store_refer(skb, from, skip, end - seq);
-			skb->len += got;
-			skb->data_len += got;
-			skb->truesize += got;
-		}
+		got = kinet_store_refer(skb, chunk, seq - chunk->seq, end - seq,
+					copy);
 		if (!got)
 			return -ENODATA;
 		seq += got;
-		from = skb_queue_is_last(&sk->sk_write_queue, from) ? NULL :
-		       skb_queue_next(&sk->sk_write_queue, from);
+		chunk = kinet_store_next(tp, chunk);
 	}
 	return 0;
 }
@@ -221,28 +307,26 @@ int kinet_store_fill(struct sock *sk, struct sk_buff *skb, u32 seq,
  */
 unsigned int kinet_store_burst(struct sock *sk, u32 seq, unsigned int len)
 {
-	struct sk_buff *from = kinet_store_find(sk, seq);
-	unsigned int frags = 0, sum = 0, skip;
-	int i;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	unsigned int parts = 0, sum = 0, i;
+	struct kinet_chunk *chunk;
+	u32 skip;
 
 	if (len <= KINET_STORE_COPY)
 		return len;
-	for (; from && sum < len; from = skb_queue_next(&sk->sk_write_queue, from)) {
-		skip = seq + sum - kinet_piece(from)->seq;
-		for (i = 0; i < skb_shinfo(from)->nr_frags && sum < len; i++) {
-			unsigned int size = skb_frag_size(&skb_shinfo(from)->frags[i]);
-
-			if (skip >= size) {
-				skip -= size;
+	for (chunk = kinet_store_find(tp, seq); chunk && sum < len;
+	     chunk = kinet_store_next(tp, chunk)) {
+		skip = seq + sum - chunk->seq;
+		for (i = 0; i < chunk->count && sum < len; i++) {
+			if (skip >= chunk->part[i].len) {
+				skip -= chunk->part[i].len;
 				continue;
 			}
-			if (frags++ >= MAX_SKB_FRAGS)
+			if (parts++ >= MAX_SKB_FRAGS)
 				return sum;
-			sum += size - skip;
+			sum += chunk->part[i].len - skip;
 			skip = 0;
 		}
-		if (skb_queue_is_last(&sk->sk_write_queue, from))
-			break;
 	}
 	return min(sum, len);
 }

@@ -134,6 +134,7 @@ struct kinet_tally {
  * @newreno: recovery without SACK
  * @dup_flight: what was on its way when the first duplicate acknowledgment came
  * @ack: when to acknowledge
+ * @store: what waits to be sent or to be acknowledged
  * @later: what was received beyond the first gap
  * @pieces: its data, in order
  * @paws: TS.Recent
@@ -212,6 +213,7 @@ struct kinet_tcp {
 	struct tasklet_struct		drained;
 	unsigned long			late;
 
+	struct list_head		store;
 	struct sk_buff_head		pieces;
 
 	/* From here on all begins anew with each connection: kinet_tcp_begin() */
@@ -293,7 +295,7 @@ static inline struct kinet_tcp *kinet_tcp(const struct sock *sk)
 	return (struct kinet_tcp *)sk;
 }
 
-/* How bytes are kept, received or to be sent: numbers of the first and behind */
+/* Of bytes that were received: numbers of the first, and behind the last */
 struct kinet_piece {
 	u32	seq;
 	u32	end;
