@@ -386,17 +386,34 @@ static bool kinet_tcp_is_crossed_answer(const struct sock *sk,
 	       seg->ack == tp->snd.nxt;
 }
 
+/*
+ * Header prediction: the next bytes, or none, of a connection that only passes
+ * data. Such a segment passes the checks of its number and of RST and SYN, has
+ * nothing to be cut off, and brings no FIN, not even one from behind a gap.
+ */
+static bool kinet_tcp_is_expected(const struct sock *sk,
+				  const struct kinet_seg *seg)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+
+	return sk->sk_state == TCP_ESTABLISHED && seg->seq == tp->rcv.nxt &&
+	       (seg->flags & ~KINET_PSH) == KINET_ACK && !tp->fin_known &&
+	       seg->len <= kinet_rcv_wnd(&tp->rcv);
+}
+
 static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 				   struct kinet_seg *seg, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
+	bool expected = kinet_tcp_is_expected(sk, seg);
 
-	if (kinet_tcp_is_crossed_answer(sk, seg)) {
+	if (!expected && kinet_tcp_is_crossed_answer(sk, seg)) {
 		seg->flags &= ~KINET_SYN;
 		seg->seq++;
 	}
-	if (kinet_tcp_is_old(sk, seg, now) || !kinet_tcp_in_window(sk, seg, now) ||
-	    !kinet_tcp_passes(sk, seg, now)) {
+	if (kinet_tcp_is_old(sk, seg, now) ||
+	    (!expected && !(kinet_tcp_in_window(sk, seg, now) &&
+			    kinet_tcp_passes(sk, seg, now)))) {
 		kinet_tcp_drop(sk, skb);
 		return;
 	}
@@ -407,7 +424,10 @@ static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 		kfree_skb(skb);
 		return;
 	}
-	kinet_tcp_text(sk, skb, seg, now);
+	if (expected)
+		kinet_tcp_data(sk, skb, seg, now);
+	else
+		kinet_tcp_text(sk, skb, seg, now);
 }
 
 /* What a segment has made possible */
