@@ -17,8 +17,7 @@ struct kinet_acked {
 };
 
 /* RFC 7323, section 4.1, or the one segment that is timed */
-static void kinet_tcp_sample(struct kinet_tcp *tp, const struct sock *sk,
-			     const struct kinet_seg *seg,
+static void kinet_tcp_sample(struct kinet_tcp *tp, const struct kinet_seg *seg,
 			     struct kinet_acked *acked)
 {
 	bool timed = tp->timed && !kinet_before(seg->ack, tp->timed_seq);
@@ -27,8 +26,8 @@ static void kinet_tcp_sample(struct kinet_tcp *tp, const struct sock *sk,
 	if (timed && kinet_rtt_measure(acked->now, tp->timed, false, &us))
 		acked->rtt = us;
 	else if (tp->stamps && seg->options.has & KINET_HAS_TS &&
-		 kinet_rtt_from_stamp(kinet_tcp_stamp(sk), seg->options.tsecr,
-				      &us))
+		 kinet_rtt_from_stamp(kinet_tcp_stamp(tp, acked->now),
+				      seg->options.tsecr, &us))
 		acked->rtt = us;
 	else
 		return;
@@ -74,7 +73,7 @@ static bool kinet_tcp_have_board(struct kinet_tcp *tp)
 	return board->sacked;
 }
 
-static void kinet_tcp_enter_recovery(struct sock *sk, u32 flight)
+static void kinet_tcp_enter_recovery(struct sock *sk, u32 flight, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_range first;
@@ -82,7 +81,7 @@ static void kinet_tcp_enter_recovery(struct sock *sk, u32 flight)
 	kinet_count(sock_net(sk), KINET_RECOVERY);
 	kinet_cong_loss(&tp->cong, flight);
 	kinet_board_recover(&tp->board, &first);
-	kinet_tcp_resend_first(sk);
+	kinet_tcp_resend_first(sk, now);
 }
 
 static void kinet_tcp_recover_sack(struct sock *sk, enum kinet_progress progress,
@@ -102,7 +101,8 @@ static void kinet_tcp_recover_sack(struct sock *sk, enum kinet_progress progress
 	}
 	if (kinet_board_enters(&tp->board, tp->newreno.dupacks))
 		kinet_tcp_enter_recovery(sk, tp->newreno.dupacks ?
-					     tp->dup_flight : acked->flight);
+					     tp->dup_flight : acked->flight,
+					 acked->now);
 }
 
 /* --- without it: RFC 6582 --- */
@@ -131,14 +131,14 @@ static void kinet_tcp_recover_reno(struct sock *sk,
 		kinet_count(sock_net(sk), KINET_RECOVERY);
 		kinet_cong_loss(&tp->cong, tp->dup_flight);
 		kinet_reno_enter(&tp->cong);
-		kinet_tcp_resend_first(sk);
+		kinet_tcp_resend_first(sk, acked->now);
 		break;
 	case KINET_NEWRENO_INFLATE:
 		kinet_reno_inflate(&tp->cong);
 		break;
 	case KINET_NEWRENO_PARTIAL:
 		kinet_reno_deflate(&tp->cong, acked->bytes);
-		kinet_tcp_resend_first(sk);
+		kinet_tcp_resend_first(sk, acked->now);
 		break;
 	case KINET_NEWRENO_EXIT:
 		kinet_reno_exit(&tp->cong, kinet_tcp_flight(tp));
@@ -173,7 +173,7 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
 	tp->resends = 0;
 	tp->first_sent = acked->now;
 	WRITE_ONCE(sk->sk_err_soft, 0);
-	kinet_tcp_sample(tp, sk, seg, acked);
+	kinet_tcp_sample(tp, seg, acked);
 	if (tp->urgent_out && !kinet_before(tp->snd.una, tp->snd_up))
 		tp->urgent_out = false;
 	kinet_store_acked(sk);
@@ -276,6 +276,6 @@ bool kinet_tcp_ack(struct sock *sk, const struct kinet_seg *seg, u64 now)
 		return true;
 	kinet_tcp_grow_sndbuf(sk);
 	/* RFC 6582, section 3.2: not for every partial one */
-	kinet_tcp_arm_resend(sk, !(tp->newreno.recovering && partial));
+	kinet_tcp_arm_resend(sk, now, !(tp->newreno.recovering && partial));
 	return true;
 }

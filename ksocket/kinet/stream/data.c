@@ -349,7 +349,7 @@ static void kinet_tcp_owe(struct sock *sk, const struct kinet_arrival *arrival,
 		tp->ack_now = true;
 		break;
 	case KINET_ACK_DELAYED:
-		kinet_tcp_due(sk, KINET_TIMER_DELACK, tp->ack.due - now);
+		kinet_tcp_due(sk, KINET_TIMER_DELACK, now, tp->ack.due - now);
 		break;
 	case KINET_ACK_NOTHING:
 		break;

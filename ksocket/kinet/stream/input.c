@@ -292,7 +292,7 @@ static bool kinet_tcp_acks(struct sock *sk, const struct kinet_seg *seg, u64 now
 		/* What waits for the close to be complete */
 		sk->sk_state_change(sk);
 		if (kinet_tcp_is_orphan(sk))
-			kinet_tcp_due(sk, KINET_TIMER_END,
+			kinet_tcp_due(sk, KINET_TIMER_END, now,
 				      max(tp->linger2, 0) * KINET_SECOND);
 		return true;
 	case TCP_CLOSING:

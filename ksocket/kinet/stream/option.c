@@ -26,7 +26,8 @@ void kinet_stream_keepalive(struct sock *sk, int on)
 	if (!on)
 		kinet_tcp_undue(sk, KINET_TIMER_KEEPALIVE);
 	else if (!sock_flag(sk, SOCK_KEEPOPEN))
-		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->keepalive.idle);
+		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, kinet_tcp_clock(sk),
+			      tp->keepalive.idle);
 }
 
 static int kinet_tcp_set_number(u64 *to, int value, int most, u64 unit)
@@ -45,7 +46,8 @@ static int kinet_tcp_set_keepidle(struct sock *sk, int value)
 	err = kinet_tcp_set_number(&tp->keepalive.idle, value,
 				   KINET_KEEPIDLE_MAX, KINET_SECOND);
 	if (!err && sock_flag(sk, SOCK_KEEPOPEN) && kinet_tcp_goes_on(sk))
-		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->keepalive.idle);
+		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, kinet_tcp_clock(sk),
+			      tp->keepalive.idle);
 	return err;
 }
 

@@ -18,10 +18,9 @@
 #define KINET_BELOW_MAX		(256 * 1024)
 
 /* RFC 7323, section 4.1: the clock of the time stamps, milliseconds */
-u32 kinet_tcp_stamp(const struct sock *sk)
+u32 kinet_tcp_stamp(const struct kinet_tcp *tp, u64 now)
 {
-	return (u32)div_u64(kinet_tcp_clock(sk), 1000) +
-	       kinet_tcp(sk)->stamp_offset;
+	return (u32)div_u64(now, 1000) + tp->stamp_offset;
 }
 
 /* --- the way --- */
@@ -136,7 +135,7 @@ static void kinet_tcp_syn_options(struct sock *sk, u8 flags,
 }
 
 static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
-			      struct kinet_options *options)
+			      u64 now, struct kinet_options *options)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	unsigned int room;
@@ -147,7 +146,7 @@ static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
 	else if (tp->stamps)
 		options->has |= KINET_HAS_TS;
 	if (options->has & KINET_HAS_TS) {
-		options->tsval = kinet_tcp_stamp(sk);
+		options->tsval = kinet_tcp_stamp(tp, now);
 		options->tsecr = flags & KINET_ACK ? tp->paws.recent : 0;
 	}
 	/* With data only where there is room beside a full segment */
@@ -179,14 +178,14 @@ static void kinet_tcp_checksum(struct sk_buff *skb, struct kinet_flow *flow)
 }
 
 static void kinet_tcp_header(struct sock *sk, struct sk_buff *skb, u32 seq,
-			     u8 flags)
+			     u8 flags, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_options options;
 	unsigned int len;
 	struct tcphdr *th;
 
-	kinet_tcp_options(sk, flags, skb->len, &options);
+	kinet_tcp_options(sk, flags, skb->len, now, &options);
 	len = kinet_options_len(&options);
 	kinet_options_build(skb_push(skb, len), &options);
 	th = skb_push(skb, KINET_TCP_HEADER);
@@ -244,18 +243,19 @@ static void kinet_tcp_own(struct sock *sk, struct sk_buff *skb)
 	refcount_add(skb->truesize, &sk->sk_wmem_alloc);
 }
 
-static void kinet_tcp_acked_by(struct sock *sk, bool data)
+static void kinet_tcp_acked_by(struct sock *sk, bool data, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	tp->ack_now = false;
 	tp->last_ack = tp->rcv.nxt;
-	kinet_ack_sent(&tp->ack, kinet_tcp_clock(sk), data);
+	kinet_ack_sent(&tp->ack, now, data);
 	tp->deadlines.due[KINET_TIMER_DELACK] = KINET_NEVER;
 }
 
 /* Before it has its headers */
-static void kinet_tcp_tally_out(struct sock *sk, const struct sk_buff *skb)
+static void kinet_tcp_tally_out(struct sock *sk, const struct sk_buff *skb,
+				u64 now)
 {
 	struct kinet_tally *tally = &kinet_tcp(sk)->tally;
 	u32 segs = max_t(u32, skb_shinfo(skb)->gso_segs, 1);
@@ -265,11 +265,12 @@ static void kinet_tcp_tally_out(struct sock *sk, const struct sk_buff *skb)
 		return;
 	tally->data_out += segs;
 	tally->sent += skb->len;
-	tally->sent_at = kinet_tcp_clock(sk);
+	tally->sent_at = now;
 }
 
 /* Every segment of a connection leaves here; @skb has its data. */
-static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flags)
+static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flags,
+			  u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	bool data = skb->len;
@@ -281,11 +282,11 @@ static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flag
 		return err;
 	}
 	kinet_tcp_divide(skb, tp->mss, tp->flow.family);
-	kinet_tcp_tally_out(sk, skb);
-	kinet_tcp_header(sk, skb, seq, flags);
+	kinet_tcp_tally_out(sk, skb, now);
+	kinet_tcp_header(sk, skb, seq, flags, now);
 	kinet_tcp_checksum(skb, &tp->flow);
 	if (flags & KINET_ACK)
-		kinet_tcp_acked_by(sk, data);
+		kinet_tcp_acked_by(sk, data, now);
 	kinet_tcp_own(sk, skb);
 	tp->flow.cookie.mark = READ_ONCE(sk->sk_mark);
 	tp->flow.tos = sk->sk_family == AF_INET || tp->flow.family == AF_INET ?
@@ -316,7 +317,8 @@ static int kinet_tcp_send_bare(struct sock *sk, u32 seq, u8 flags)
 {
 	struct sk_buff *skb = kinet_tcp_alloc(kinet_tcp(sk));
 
-	return skb ? kinet_tcp_xmit(sk, skb, seq, flags) : -ENOBUFS;
+	return skb ? kinet_tcp_xmit(sk, skb, seq, flags, kinet_tcp_clock(sk)) :
+		     -ENOBUFS;
 }
 
 /* --- segments without data --- */
@@ -338,7 +340,7 @@ int kinet_tcp_send_syn(struct sock *sk)
 		tp->timed = 0;
 	}
 	err = kinet_tcp_send_bare(sk, tp->iss, flags);
-	kinet_tcp_arm_resend(sk, true);
+	kinet_tcp_arm_resend(sk, kinet_tcp_clock(sk), true);
 	return err;
 }
 
@@ -348,7 +350,8 @@ void kinet_tcp_send_ack(struct sock *sk)
 
 	/* When it can't go now, it goes later. */
 	if (kinet_tcp_send_bare(sk, tp->snd.nxt, KINET_ACK) == -ENOBUFS)
-		kinet_tcp_due(sk, KINET_TIMER_DELACK, KINET_DELACK_MIN);
+		kinet_tcp_due(sk, KINET_TIMER_DELACK, kinet_tcp_clock(sk),
+			      KINET_DELACK_MIN);
 }
 
 /*
@@ -372,10 +375,10 @@ void kinet_tcp_send_reset(struct sock *sk)
 
 /* --- data --- */
 
-static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len)
+static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len,
+			   u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	u64 now = kinet_tcp_clock(sk);
 
 	if (!kinet_after(end, tp->snd.nxt)) {
 		/* Karn: what is resent isn't timed. */
@@ -406,7 +409,8 @@ static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len)
 }
 
 /* Send numbers from @seq to @end, which may be the FIN's; or a part of them. */
-static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u32 *sent)
+static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
+				u32 *sent)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 stop = kinet_earlier(end, tp->write_seq);
@@ -439,10 +443,10 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u32 *sent)
 			++*sent;
 		}
 	}
-	err = kinet_tcp_xmit(sk, skb, seq, flags);
+	err = kinet_tcp_xmit(sk, skb, seq, flags, now);
 	/* What a queue has lost is resent as if the network had. */
 	if (!err || err == -ENOBUFS || err == -EPERM)
-		kinet_tcp_sent(sk, seq, *sent, len);
+		kinet_tcp_sent(sk, seq, *sent, len, now);
 	return err;
 }
 
@@ -515,7 +519,7 @@ static bool kinet_tcp_new_fits(struct sock *sk)
 }
 
 /* One segment or burst; false when nothing can go. */
-static bool kinet_tcp_step(struct sock *sk)
+static bool kinet_tcp_step(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 pipe = kinet_tcp_pipe(tp), cwnd = kinet_tcp_cwnd(tp);
@@ -540,9 +544,9 @@ static bool kinet_tcp_step(struct sock *sk)
 	case KINET_NEXT_NEW:
 		if (!kinet_tcp_new_end(sk, room, &end))
 			return false;
-		return !kinet_tcp_send_range(sk, tp->snd.nxt, end, &sent);
+		return !kinet_tcp_send_range(sk, tp->snd.nxt, end, now, &sent);
 	default:
-		if (kinet_tcp_send_range(sk, range.start, range.end, &sent))
+		if (kinet_tcp_send_range(sk, range.start, range.end, now, &sent))
 			return false;
 		kinet_board_resent(&tp->board, next, sent);
 		return true;
@@ -550,13 +554,13 @@ static bool kinet_tcp_step(struct sock *sk)
 }
 
 /* Nothing on its way will bring an answer: something else has to. */
-static void kinet_tcp_wait_for(struct sock *sk)
+static void kinet_tcp_wait_for(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
 
 	if (tp->snd.una != tp->snd.nxt) {
-		kinet_tcp_arm_resend(sk, false);
+		kinet_tcp_arm_resend(sk, now, false);
 		return;
 	}
 	if (kinet_tcp_end_seq(tp) == tp->snd.nxt || tp->throttled)
@@ -564,25 +568,24 @@ static void kinet_tcp_wait_for(struct sock *sk)
 	if (tp->snd.wnd && kinet_snd_usable(&tp->snd)) {
 		/* RFC 9293, section 3.8.6.2.1: 0.1 - 1.0 s */
 		if (tp->deadlines.due[KINET_TIMER_OVERRIDE] == KINET_NEVER)
-			kinet_tcp_due(sk, KINET_TIMER_OVERRIDE,
+			kinet_tcp_due(sk, KINET_TIMER_OVERRIDE, now,
 				      clamp_t(u32, rto, 100000, 1000000));
 	} else if (tp->deadlines.due[KINET_TIMER_PERSIST] == KINET_NEVER) {
-		kinet_tcp_due(sk, KINET_TIMER_PERSIST,
+		kinet_tcp_due(sk, KINET_TIMER_PERSIST, now,
 			      kinet_persist_interval(rto, tp->shut,
 						     tp->limits.max));
 	}
 }
 
 /* RFC 5681, section 4.1: the window may have been of a network that is gone. */
-static void kinet_tcp_check_idle(struct sock *sk)
+static void kinet_tcp_check_idle(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	if (tp->snd.una != tp->snd.nxt || tp->write_seq == tp->snd.nxt ||
 	    !tp->tally.data_out)
 		return;
-	if (kinet_tcp_clock(sk) - tp->tally.sent_at >
-	    kinet_rtt_rto(&tp->rtt, &tp->limits))
+	if (now - tp->tally.sent_at > kinet_rtt_rto(&tp->rtt, &tp->limits))
 		kinet_cong_idle(&tp->cong);
 }
 
@@ -592,19 +595,25 @@ static void kinet_tcp_check_idle(struct sock *sk)
  */
 void kinet_tcp_push(struct sock *sk)
 {
-	if (!kinet_tcp_goes_on(sk))
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	u64 now;
+
+	/* Mostly all is sent and acknowledged. */
+	if (!kinet_tcp_goes_on(sk) || tp->snd.una == kinet_tcp_end_seq(tp))
 		return;
-	kinet_tcp_check_idle(sk);
-	while (kinet_tcp_step(sk))
+	now = kinet_tcp_clock(sk);
+	kinet_tcp_check_idle(sk, now);
+	while (kinet_tcp_step(sk, now))
 		;
-	kinet_tcp_wait_for(sk);
+	kinet_tcp_wait_for(sk, now);
 }
 
 /**
  * kinet_tcp_resend_first() - the first segment that isn't acknowledged, again
  * @sk: sock, locked
+ * @now: microseconds
  */
-void kinet_tcp_resend_first(struct sock *sk)
+void kinet_tcp_resend_first(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 end, sent;
@@ -612,8 +621,8 @@ void kinet_tcp_resend_first(struct sock *sk)
 	if (tp->snd.una == tp->snd.nxt)
 		return;
 	end = kinet_earlier(tp->snd.una + tp->mss, tp->snd.nxt);
-	kinet_tcp_send_range(sk, tp->snd.una, end, &sent);
-	kinet_tcp_arm_resend(sk, false);
+	kinet_tcp_send_range(sk, tp->snd.una, end, now, &sent);
+	kinet_tcp_arm_resend(sk, now, false);
 }
 
 /* In softirq, for kinet_tcp_below_free(), whose reference this has */

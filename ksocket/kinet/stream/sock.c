@@ -145,7 +145,8 @@ void kinet_tcp_established(struct sock *sk)
 	tp->rcv_copied = tp->rcv.nxt;
 	kinet_tcp_undue(sk, KINET_TIMER_RESEND);
 	if (sock_flag(sk, SOCK_KEEPOPEN))
-		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->keepalive.idle);
+		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->tally.since,
+			      tp->keepalive.idle);
 }
 
 /* --- connecting --- */
@@ -487,7 +488,8 @@ static void kinet_tcp_leave(struct sock *sk)
 	else if (sk->sk_state == TCP_FIN_WAIT2 && tp->linger2 < 0)
 		kinet_tcp_reset(sk, 0);
 	else if (sk->sk_state == TCP_FIN_WAIT2)
-		kinet_tcp_due(sk, KINET_TIMER_END, tp->linger2 * KINET_SECOND);
+		kinet_tcp_due(sk, KINET_TIMER_END, kinet_tcp_clock(sk),
+			      tp->linger2 * KINET_SECOND);
 }
 
 static void kinet_stream_close(struct sock *sk, long timeout)

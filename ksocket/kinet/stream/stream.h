@@ -436,7 +436,7 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space);
 
 /* --- output.c: segments that leave --- */
 
-u32 kinet_tcp_stamp(const struct sock *sk);
+u32 kinet_tcp_stamp(const struct kinet_tcp *tp, u64 now);
 void kinet_tcp_sync_mss(struct sock *sk);
 u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp);
 int kinet_tcp_route(struct sock *sk);
@@ -445,7 +445,7 @@ void kinet_tcp_send_ack(struct sock *sk);
 void kinet_tcp_send_probe(struct sock *sk);
 void kinet_tcp_send_reset(struct sock *sk);
 void kinet_tcp_push(struct sock *sk);
-void kinet_tcp_resend_first(struct sock *sk);
+void kinet_tcp_resend_first(struct sock *sk, u64 now);
 void kinet_tcp_drained(struct tasklet_struct *tasklet);
 
 /* --- store.c: bytes that wait to be sent, or to be acknowledged --- */
@@ -466,9 +466,9 @@ void kinet_tcp_grow_sndbuf(struct sock *sk);
 
 void kinet_tcp_timer(struct timer_list *timer);
 void kinet_tcp_expire(struct sock *sk);
-void kinet_tcp_due(struct sock *sk, enum kinet_timer timer, u64 in);
+void kinet_tcp_due(struct sock *sk, enum kinet_timer timer, u64 now, u64 in);
 void kinet_tcp_undue(struct sock *sk, enum kinet_timer timer);
-void kinet_tcp_arm_resend(struct sock *sk, bool anew);
+void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew);
 
 /* --- answer.c: segments of no connection --- */
 

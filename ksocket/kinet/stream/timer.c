@@ -32,12 +32,11 @@ static void kinet_tcp_arm(struct sock *sk, u64 now)
  * kinet_tcp_due() - set a timer
  * @sk: sock, locked
  * @timer: which
- * @in: microseconds from now
+ * @now: microseconds
+ * @in: microseconds from @now
  */
-void kinet_tcp_due(struct sock *sk, enum kinet_timer timer, u64 in)
+void kinet_tcp_due(struct sock *sk, enum kinet_timer timer, u64 now, u64 in)
 {
-	u64 now = kinet_tcp_clock(sk);
-
 	kinet_tcp(sk)->deadlines.due[timer] = now + in;
 	kinet_tcp_arm(sk, now);
 }
@@ -50,11 +49,12 @@ void kinet_tcp_undue(struct sock *sk, enum kinet_timer timer)
 /**
  * kinet_tcp_arm_resend() - wait for an acknowledgment
  * @sk: sock, locked
+ * @now: microseconds
  * @anew: also when it waits already
  *
  * RFC 6298, section 5: (5.1), (5.2), (5.3).
  */
-void kinet_tcp_arm_resend(struct sock *sk, bool anew)
+void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
@@ -65,7 +65,7 @@ void kinet_tcp_arm_resend(struct sock *sk, bool anew)
 	if (!anew && tp->deadlines.due[KINET_TIMER_RESEND] != KINET_NEVER)
 		return;
 	kinet_tcp_undue(sk, KINET_TIMER_PERSIST);
-	kinet_tcp_due(sk, KINET_TIMER_RESEND,
+	kinet_tcp_due(sk, KINET_TIMER_RESEND, now,
 		      kinet_rtt_rto(&tp->rtt, &tp->limits));
 }
 
@@ -138,7 +138,7 @@ static void kinet_tcp_resend_due(struct sock *sk, u64 now)
 	tp->timed = 0;
 	tp->resends++;
 	kinet_tcp_push(sk);
-	kinet_tcp_arm_resend(sk, true);
+	kinet_tcp_arm_resend(sk, now, true);
 }
 
 /* RFC 9293, section 3.8.6.1 (MUST-35 to MUST-37): for ever, if it is answered */
@@ -161,7 +161,7 @@ static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 	tp->shut++;
 	kinet_count(sock_net(sk), KINET_PROBE_OUT);
 	kinet_tcp_send_probe(sk);
-	kinet_tcp_due(sk, KINET_TIMER_PERSIST,
+	kinet_tcp_due(sk, KINET_TIMER_PERSIST, now,
 		      kinet_persist_interval(rto, tp->shut, tp->limits.max));
 }
 
@@ -176,7 +176,7 @@ static void kinet_tcp_keepalive_due(struct sock *sk, u64 now)
 		return;
 	/* What is on its way asks already, or waits to. */
 	if (tp->snd.una != tp->snd.nxt || kinet_tcp_end_seq(tp) != tp->snd.nxt) {
-		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, keepalive.idle);
+		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, now, keepalive.idle);
 		return;
 	}
 	keepalive.user = tp->patience.user;
@@ -193,7 +193,7 @@ static void kinet_tcp_keepalive_due(struct sock *sk, u64 now)
 	case KINET_KEEPALIVE_WAIT:
 		break;
 	}
-	kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, due - now);
+	kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, now, due - now);
 }
 
 static void kinet_tcp_went_off(struct sock *sk, enum kinet_timer timer, u64 now)
