@@ -15,7 +15,7 @@ from . import check, deb, harness, kernels, kunit, ownkernel, packages, process,
 from .errors import LabError
 from .report import Report
 
-WHOLE = 75 * 60     # seconds after which all of it stops, red
+WHOLE = 85 * 60     # seconds after which all of it stops, red
 CHURN = 1200
 WORKERS = 2
 
