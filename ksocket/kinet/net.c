@@ -146,7 +146,8 @@ static const int kinet_tcp_settings[KINET_TCP_SETTINGS] = {
 	[KINET_TCP_KEEPALIVE_INTVL]	= 75,
 	[KINET_TCP_KEEPALIVE_PROBES]	= 9,
 	[KINET_TCP_FIN_TIMEOUT]		= 60,
-	[KINET_TCP_SYN_RETRIES]		= 6,
+	/* RFC 9293, MUST-23: three minutes at least; with these they are 255 s. */
+	[KINET_TCP_SYN_RETRIES]		= 7,
 	[KINET_TCP_ORPHAN_RETRIES]	= 8,
 	[KINET_TCP_MAX_ORPHANS]		= 16384,
 	[KINET_TCP_MAX_TW_BUCKETS]	= 32768,
