@@ -24,6 +24,43 @@ unsigned int kinet_ip_mtu(const struct kinet_flow *flow)
 	return flow->limit ? min(flow->limit, mtu) : mtu;
 }
 
+static unsigned int kinet_ip6_link_mtu(const struct dst_entry *dst)
+{
+	const struct rt6_info *rt = (const struct rt6_info *)dst;
+	const struct fib6_info *from;
+	unsigned int mtu;
+
+	rcu_read_lock();
+	/* A route that has learned something is a copy. */
+	from = rcu_dereference(rt->from);
+	mtu = from ? from->fib6_pmtu : 0;
+	rcu_read_unlock();
+	if (!mtu && rt->rt6i_idev)
+		mtu = READ_ONCE(rt->rt6i_idev->cnf.mtu6);
+	return mtu ?: READ_ONCE(dst->dev->mtu);
+}
+
+/**
+ * kinet_ip_link_mtu() - bytes that a packet of the first hop may have
+ * @flow: flow, routed
+ *
+ * By the device or the administrator's route, whatever was learned of the path
+ * behind it, which needn't be the way back.
+ *
+ * Return: the MTU, IP header included.
+ */
+unsigned int kinet_ip_link_mtu(const struct kinet_flow *flow)
+{
+	const struct dst_entry *dst = flow->dst;
+
+	/* IPsec adds to what a packet has. */
+	if (dst_xfrm(dst))
+		return dst_mtu(dst);
+	if (flow->family == AF_INET6)
+		return kinet_ip6_link_mtu(dst);
+	return dst_metric_raw(dst, RTAX_MTU) ?: READ_ONCE(dst->dev->mtu);
+}
+
 int kinet_ip_xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 {
 	skb->priority = READ_ONCE(sk->sk_priority);

@@ -115,6 +115,7 @@ int kinet_ip6_xmit(struct sock *sk, struct sk_buff *skb,
 		   struct kinet_flow *flow);
 int kinet_ip_route(struct sock *sk, struct kinet_flow *flow);
 unsigned int kinet_ip_mtu(const struct kinet_flow *flow);
+unsigned int kinet_ip_link_mtu(const struct kinet_flow *flow);
 int kinet_ip_xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow);
 unsigned int kinet_ip_headroom(const struct kinet_flow *flow);
 __sum16 kinet_answer_sum(const struct kinet_pkt *pkt, const struct sk_buff *skb);

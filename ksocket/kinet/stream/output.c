@@ -98,6 +98,8 @@ static u16 kinet_tcp_window(struct sock *sk, bool syn)
  * kinet_tcp_offered_mss() - what our SYN says, by the route that there is
  * @tp: connection
  *
+ * RFC 9293, MUST-67: what can be received, not what the path to the peer takes.
+ *
  * Return: bytes, options not taken off (RFC 6691).
  */
 u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp)
@@ -105,7 +107,7 @@ u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp)
 	unsigned int mss = KINET_MSS_DEFAULT;
 
 	if (tp->flow.dst)
-		mss = dst_mtu(tp->flow.dst) - KINET_TCP_HEADER -
+		mss = kinet_ip_link_mtu(&tp->flow) - KINET_TCP_HEADER -
 		      kinet_ip_header_len(&tp->flow);
 	if (tp->user_mss)
 		mss = min_t(unsigned int, mss, tp->user_mss);
