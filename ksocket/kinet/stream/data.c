@@ -346,7 +346,12 @@ static void kinet_tcp_owe(struct sock *sk, const struct kinet_arrival *arrival,
 
 	switch (kinet_ack_arrived(&tp->ack, now, arrival)) {
 	case KINET_ACK_AT_ONCE:
-		tp->ack_now = true;
+		/* MUST-59; but the peer counts duplicates. */
+		if (sock_owned_by_user(sk) && !arrival->out_of_order &&
+		    !arrival->gap_filled)
+			tp->ack_held = true;
+		else
+			tp->ack_now = true;
 		break;
 	case KINET_ACK_DELAYED:
 		kinet_tcp_due(sk, KINET_TIMER_DELACK, now, tp->ack.due - now);

@@ -250,6 +250,7 @@ static void kinet_tcp_acked_by(struct sock *sk, bool data, u64 now)
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	tp->ack_now = false;
+	tp->ack_held = false;
 	tp->last_ack = tp->rcv.nxt;
 	kinet_ack_sent(&tp->ack, now, data);
 	tp->deadlines.due[KINET_TIMER_DELACK] = KINET_NEVER;

@@ -583,7 +583,7 @@ void kinet_stream_stop(struct sock *sk)
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_stream_stop);
 
-/* What the user kept from being done */
+/* What the user kept from being done, behind what has waited for him */
 static void kinet_tcp_catch_up(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
@@ -597,6 +597,8 @@ static void kinet_tcp_catch_up(struct sock *sk)
 		tp->throttled = false;
 		kinet_tcp_push(sk);
 	}
+	if (tp->ack_held && kinet_tcp_goes_on(sk))
+		kinet_tcp_send_ack(sk);
 }
 
 static int kinet_stream_hash(struct sock *sk)

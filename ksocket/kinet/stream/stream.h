@@ -159,6 +159,7 @@ struct kinet_tally {
  * @fin_at: its number
  * @fin_seen: the peer's FIN is before RCV.NXT
  * @ack_now: an acknowledgment is owed
+ * @ack_held: likewise, when all that waits for the user's lock was taken
  * @late: the user had the lock when the timer went off
  * @throttled: enough of it waits in queues below
  * @stood: it was established at some time
@@ -263,6 +264,7 @@ struct kinet_tcp {
 	bool				fin_seen;
 	bool				fin_known;
 	bool				ack_now;
+	bool				ack_held;
 	bool				throttled;
 	bool				stood;
 	bool				urgent;
