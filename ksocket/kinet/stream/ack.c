@@ -180,11 +180,10 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
 	dst_confirm(tp->flow.dst);
 }
 
-static bool kinet_tcp_is_challenge_due(struct sock *sk, u64 now)
+/* RFC 5961, section 7: 10 in 5 seconds, as it proposes */
+static bool kinet_tcp_is_allowed(struct kinet_challenge_limit *limit, u64 now)
 {
-	/* RFC 5961, section 7: 10 in 5 seconds, as it proposes */
-	return kinet_challenge_allowed(&kinet_tcp(sk)->challenges, now,
-				       5 * KINET_SECOND, 10);
+	return kinet_challenge_allowed(limit, now, 5 * KINET_SECOND, 10);
 }
 
 /**
@@ -196,10 +195,35 @@ static bool kinet_tcp_is_challenge_due(struct sock *sk, u64 now)
  */
 void kinet_tcp_challenge(struct sock *sk, u64 now)
 {
-	if (!kinet_tcp_is_challenge_due(sk, now))
+	if (!kinet_tcp_is_allowed(&kinet_tcp(sk)->challenges, now))
 		return;
 	kinet_count(sock_net(sk), KINET_CHALLENGE_OUT);
 	kinet_tcp_send_ack(sk);
+}
+
+/**
+ * kinet_tcp_answer_stray() - answer a segment that isn't acceptable
+ * @sk: sock, locked
+ * @seg: segment, no RST
+ * @now: microseconds
+ *
+ * Who sends data or a FIN waits for an answer, and may count them. What has
+ * neither can be an answer itself: two ends that go on answering each other's
+ * would never end. Forged ones don't use up what a peer is answered that asks
+ * whether we are there, or have room.
+ */
+void kinet_tcp_answer_stray(struct sock *sk, const struct kinet_seg *seg, u64 now)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (seg->flags & KINET_SYN)
+		kinet_tcp_challenge(sk, now);
+	else if (seg->len || seg->flags & KINET_FIN)
+		tp->ack_now = true;
+	else if (seg->seq != tp->rcv.nxt - 1)
+		kinet_tcp_challenge(sk, now);
+	else if (kinet_tcp_is_allowed(&tp->probed, now))
+		tp->ack_now = true;
 }
 
 static void kinet_tcp_recover(struct sock *sk, const struct kinet_seg *seg,

@@ -143,7 +143,7 @@ static bool kinet_tcp_is_old(struct sock *sk, const struct kinet_seg *seg,
 				 seg->options.tsval, seg->flags)) {
 	case KINET_PAWS_OLD:
 		kinet_count(sock_net(sk), KINET_PAWS_DROP);
-		tp->ack_now = true;
+		kinet_tcp_answer_stray(sk, seg, now);
 		return true;
 	case KINET_PAWS_MISSING:
 		return true;
@@ -175,11 +175,7 @@ static bool kinet_tcp_in_window(struct sock *sk, const struct kinet_seg *seg,
 	if (kinet_before(seg->seq, tp->rcv.nxt))
 		kinet_reassembly_old(&tp->later, seg->seq, seg->seq + seg->len,
 				     tp->rcv.nxt);
-	if (seg->len || seg->flags & KINET_FIN ||
-	    kinet_before(seg->seq, tp->rcv.nxt))
-		tp->ack_now = true;
-	else
-		kinet_tcp_challenge(sk, now);
+	kinet_tcp_answer_stray(sk, seg, now);
 	return false;
 }
 

@@ -139,6 +139,7 @@ struct kinet_tally {
  * @pieces: its data, in order
  * @paws: TS.Recent
  * @challenges: limit of RFC 5961
+ * @probed: likewise, of answers to probes
  * @deadlines: what is due, and when
  * @timer: the one that serves them all; holds the sock
  * @drained: sends more when the queues below have less
@@ -251,6 +252,7 @@ struct kinet_tcp {
 	struct kinet_reassembly		later;
 	struct kinet_paws		paws;
 	struct kinet_challenge_limit	challenges;
+	struct kinet_challenge_limit	probed;
 	struct kinet_deadlines		deadlines;
 	u32				resends;
 	u32				probes;
@@ -428,6 +430,7 @@ int kinet_tcp_backlog(struct sock *sk, struct sk_buff *skb);
 /* --- ack.c: what an acknowledgment does --- */
 
 void kinet_tcp_challenge(struct sock *sk, u64 now);
+void kinet_tcp_answer_stray(struct sock *sk, const struct kinet_seg *seg, u64 now);
 bool kinet_tcp_ack(struct sock *sk, const struct kinet_seg *seg, u64 now);
 
 /* --- data.c: bytes that arrive --- */
