@@ -126,6 +126,7 @@ class Info:
     total_retrans: int
     segs_out: int
     snd_wnd: int        # bytes
+    dsack_dups: int
 
     @classmethod
     def of(cls, sock):
@@ -135,9 +136,10 @@ class Info:
         words = struct.unpack_from("24I", raw, 8)
         segs_out, = struct.unpack_from("I", raw, 136)
         snd_wnd, = struct.unpack_from("I", raw, 228)
+        dsack_dups, = struct.unpack_from("I", raw, 216)
         return cls(first, retransmits, probes, backoff, options, scales & 15, scales >> 4,
                    *(words[at] for at in (0, 2, 3, 4, 9, 11, 12, 13, 15, 16, 17, 19, 23)),
-                   segs_out, snd_wnd)
+                   segs_out, snd_wnd, dsack_dups)
 
 
 @dataclass

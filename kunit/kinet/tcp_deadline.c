@@ -79,16 +79,6 @@ static void probes_are_farther_and_farther_apart(struct kunit *test)
 			120 * SEC);
 }
 
-/* RFC 5482, section 3.1 */
-static void both_user_time_outs_count(struct kunit *test)
-{
-	KUNIT_EXPECT_EQ(test, kinet_user_timeout(0, 0, 100, 3600), 100ULL);
-	KUNIT_EXPECT_EQ(test, kinet_user_timeout(300, 0, 100, 3600), 300ULL);
-	KUNIT_EXPECT_EQ(test, kinet_user_timeout(300, 600, 100, 3600), 600ULL);
-	KUNIT_EXPECT_EQ(test, kinet_user_timeout(300, 9999, 100, 3600), 3600ULL);
-	KUNIT_EXPECT_EQ(test, kinet_user_timeout(50, 60, 100, 3600), 100ULL);
-}
-
 struct keepalive_param {
 	const char			*name;
 	u64				silent, user;
@@ -206,7 +196,6 @@ static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE(timers_go_off_in_their_order),
 	KUNIT_CASE_PARAM(connections_are_given_up_in_time, patience_gen_params),
 	KUNIT_CASE(probes_are_farther_and_farther_apart),
-	KUNIT_CASE(both_user_time_outs_count),
 	KUNIT_CASE_PARAM(silent_peers_are_probed, keepalive_gen_params),
 	KUNIT_CASE_PARAM(late_segments_are_dealt_with, timewait_gen_params),
 	{}

@@ -226,6 +226,17 @@ void kinet_tcp_answer_stray(struct sock *sk, const struct kinet_seg *seg, u64 no
 		tp->ack_now = true;
 }
 
+/* What the peer has of the data beyond SND.UNA, and what came twice */
+static void kinet_tcp_take_sacks(struct kinet_tcp *tp, const struct kinet_seg *seg,
+				 struct kinet_acked *acked)
+{
+	const struct kinet_options *options = &seg->options;
+
+	acked->sacked = kinet_board_sack(&tp->board, options->sack,
+					 options->sacks);
+	tp->tally.twice += kinet_dsack(seg->ack, options->sack, options->sacks);
+}
+
 static void kinet_tcp_recover(struct sock *sk, const struct kinet_seg *seg,
 			      struct kinet_acked *acked)
 {
@@ -235,8 +246,7 @@ static void kinet_tcp_recover(struct sock *sk, const struct kinet_seg *seg,
 	if (acked->bytes)
 		progress = kinet_board_ack(&tp->board, tp->snd.una);
 	if (seg->options.sacks && tp->sacks && kinet_tcp_have_board(tp))
-		acked->sacked = kinet_board_sack(&tp->board, seg->options.sack,
-						 seg->options.sacks);
+		kinet_tcp_take_sacks(tp, seg, acked);
 	if (tp->sacks)
 		kinet_tcp_recover_sack(sk, progress, acked);
 	else

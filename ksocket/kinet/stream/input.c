@@ -40,6 +40,10 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 	tp->snd.scale = tp->scales ? options->scale : 0;
 	if (!tp->scales)
 		tp->rcv.scale = 0;
+	/* RFC 7323, section 2.3 */
+	if (options->scale_clamped)
+		net_info_ratelimited("a window scale of more than %u was offered\n",
+				     KINET_SCALE_MAX);
 	tp->sacks = options->has & KINET_HAS_SACK_OK &&
 		    READ_ONCE(settings[KINET_TCP_SACK]);
 	tp->stamps = options->has & KINET_HAS_TS &&

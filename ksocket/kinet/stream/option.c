@@ -343,6 +343,7 @@ static void kinet_tcp_tell_tally(const struct kinet_tcp *tp, u64 now,
 	info->tcpi_segs_in = tally->segs_in;
 	info->tcpi_data_segs_out = tally->data_out;
 	info->tcpi_data_segs_in = tally->data_in;
+	info->tcpi_dsack_dups = tally->twice;
 	if (!tp->stood)
 		return;
 	info->tcpi_last_data_sent = div_u64(now - max(tally->sent_at,

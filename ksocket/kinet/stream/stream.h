@@ -79,6 +79,7 @@ void kinet_conns_each_timewait(struct kinet_conns *conns,
  * @segs_in: segments that have come
  * @data_out: of those that were sent, with data
  * @data_in: of those that have come, with data
+ * @twice: what the peer says that it got twice, segments (RFC 2883)
  */
 struct kinet_tally {
 	u64	acked;
@@ -91,6 +92,7 @@ struct kinet_tally {
 	u32	segs_in;
 	u32	data_out;
 	u32	data_in;
+	u32	twice;
 };
 
 /**

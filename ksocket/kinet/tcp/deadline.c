@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * When something is due: RFC 9293, sections 3.8.3 (giving up), 3.8.4 (keeping
- * alive) and 3.8.6.1 (persisting); RFC 5482 (user time-out)
+ * alive) and 3.8.6.1 (persisting)
  */
 #include <linux/minmax.h>
 
@@ -98,21 +98,6 @@ u64 kinet_persist_interval(u32 rto, u32 backoff, u32 max)
 	return min_t(u64, (u64)rto << min(backoff, 31U), max);
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_persist_interval);
-
-/**
- * kinet_user_timeout() - RFC 5482, section 3.1
- * @advised: ADV_UTO, seconds, what we have told the peer; 0: nothing
- * @remote: REMOTE_UTO, seconds, what it has told us; 0: nothing
- * @low: L_LIMIT, seconds
- * @high: U_LIMIT, seconds
- *
- * Return: min (U_LIMIT, max (ADV_UTO, REMOTE_UTO, L_LIMIT)), seconds.
- */
-u64 kinet_user_timeout(u32 advised, u32 remote, u32 low, u32 high)
-{
-	return min(high, max3(advised, remote, low));
-}
-EXPORT_SYMBOL_IF_KUNIT(kinet_user_timeout);
 
 /**
  * kinet_keepalive() - what to do to keep a connection alive

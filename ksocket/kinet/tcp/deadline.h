@@ -56,7 +56,6 @@ bool kinet_deadlines_take(struct kinet_deadlines *deadlines, u64 now,
 enum kinet_persistence kinet_persistence(const struct kinet_patience *patience,
 					 u64 now, u64 since, u32 resent);
 u64 kinet_persist_interval(u32 rto, u32 backoff, u32 max);
-u64 kinet_user_timeout(u32 advised, u32 remote, u32 low, u32 high);
 
 /**
  * struct kinet_keepalive - how to keep a connection alive

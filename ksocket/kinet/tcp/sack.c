@@ -189,25 +189,20 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_board_sack);
  * @ack: SEG.ACK
  * @blocks: of the segment
  * @count: how many
- * @twice: the data
  *
  * RFC 2883, section 4: the first block is of what was acknowledged already, or
  * is a part of the second.
  *
  * Return: whether it does.
  */
-bool kinet_dsack(u32 ack, const struct kinet_range *blocks, unsigned int count,
-		 struct kinet_range *twice)
+bool kinet_dsack(u32 ack, const struct kinet_range *blocks, unsigned int count)
 {
 	if (!count || !kinet_before(blocks[0].start, blocks[0].end))
 		return false;
-	if (!kinet_before(blocks[0].start, ack) &&
-	    (count < 2 ||
-	     kinet_before(blocks[0].start, blocks[1].start) ||
-	     kinet_after(blocks[0].end, blocks[1].end)))
-		return false;
-	*twice = blocks[0];
-	return true;
+	return kinet_before(blocks[0].start, ack) ||
+	       (count > 1 &&
+		!kinet_before(blocks[0].start, blocks[1].start) &&
+		!kinet_after(blocks[0].end, blocks[1].end));
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_dsack);
 

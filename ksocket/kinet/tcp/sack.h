@@ -67,8 +67,7 @@ void kinet_board_sent(struct kinet_board *board, u32 nxt);
 enum kinet_progress kinet_board_ack(struct kinet_board *board, u32 ack);
 u32 kinet_board_sack(struct kinet_board *board, const struct kinet_range *blocks,
 		     unsigned int count);
-bool kinet_dsack(u32 ack, const struct kinet_range *blocks, unsigned int count,
-		 struct kinet_range *twice);
+bool kinet_dsack(u32 ack, const struct kinet_range *blocks, unsigned int count);
 u32 kinet_board_unsacked(const struct kinet_board *board, u32 start, u32 end);
 bool kinet_board_hole(const struct kinet_board *board, u32 start, u32 end,
 		      struct kinet_range *hole);
