@@ -7,6 +7,7 @@ import signal
 import socket
 
 import pytest
+import topology
 
 import kinet
 from blocked import BOUND, until
@@ -136,6 +137,19 @@ def test_ephemeral_ports(streams, family):
 
 
 @inet_family
+def test_reserved_ports(kinds, family):
+    """RFC 6056, section 3.2: no connection gets one of them."""
+    with topology.pair() as net, Streams(net.client, net.server, kinds) as made:
+        name = "net.kinet" if kinds[0] == "ours" else "net.ipv4"
+        net.client.sysctl(f"{name}.ip_local_port_range", "30000 30004")
+        net.client.sysctl("net.ipv4.ip_local_reserved_ports", "30001-30003")
+        listener = made.listener(family)
+        ports = [made.connection(family, listener=listener)[0].getsockname()[1] for _ in range(2)]
+        assert sorted(ports) == [30000, 30004]
+        assert failure(made.client(family).connect, listener.getsockname()) == errno.EADDRNOTAVAIL
+
+
+@inet_family
 @pytest.mark.parametrize("host", ["address", "any"])
 def test_ports_are_kept_apart(pair, made, kinds, family, host):
     """A listener's port can't be bound to by any other socket of either kind."""
@@ -164,6 +178,28 @@ def test_two_listen(streams):
     other.bind(one.getsockname())
     one.listen()
     assert failure(other.listen) == errno.EADDRINUSE
+
+
+@inet_family
+def test_listen_where_one_connects(pair, kinds, family):
+    """RFC 9293, MUST-42: the port of one who connects, or has, is no port taken."""
+    with Streams(pair.client, pair.server, kinds) as made, \
+         Streams(pair.server, pair.client, kinds[::-1]) as back:
+        waits = made.client(family, bind=False)
+        ears = back.server(family, bind=False)
+        for sock in (waits, ears):
+            set_option(sock, socket.SO_REUSEADDR)
+        waits.bind(address(pair.client, family))
+        ears.bind(waits.getsockname())
+        waits.setblocking(False)
+        with rules(pair.server, DROPS):
+            listener = made.listener(family)
+            assert failure(waits.connect, listener.getsockname()) == errno.EINPROGRESS
+            ears.listen()
+            assert state(waits) == SYN_SENT
+        exchange(*back.connection(family, listener=ears))
+        ready(waits, select.POLLOUT)
+        exchange(blocking(waits), made.accepted(listener))
 
 
 @inet_family

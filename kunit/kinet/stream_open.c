@@ -39,6 +39,49 @@ static void one_opens(struct kunit *test)
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "line 5");
 }
 
+/* RFC 7323, section 3.2: there is nothing to echo yet. */
+static void syn_echoes_nothing(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+	int i;
+
+	stream_talk_begin(test, &talk);
+	talk.sock = stream_socket(test, STREAM_PORT);
+	talk.sk = talk.sock->sk;
+	talk.more = (struct kinet_options){ .has = KINET_HAS_TS, .tsval = 77 };
+	/* Nor has the second connection of a socket anything from the first. */
+	for (i = 0; i < 2; i++) {
+		stream_connect(talk.sock, STREAM_PEER);
+		KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+		KUNIT_EXPECT_EQ(test, seg.options.has & KINET_HAS_TS, KINET_HAS_TS);
+		KUNIT_EXPECT_EQ(test, seg.options.tsecr, 0);
+		stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+		KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+		KUNIT_EXPECT_EQ_MSG(test, seg.options.tsecr, 77, "that has");
+		stream_disconnect(talk.sock);
+		stream_flush(&talk);
+	}
+}
+
+/* RFC 6528, section 3: the key stays; the clock ticks every 4 microseconds. */
+static void same_ends_go_on_with_the_clock(struct kunit *test)
+{
+	static const siphash_key_t none;
+	struct stream_talk talk;
+	u32 first;
+
+	connect_by_hand(test, &talk);
+	first = talk.snd_nxt;
+	KUNIT_EXPECT_NE_MSG(test, first - 1,
+			    kinet_isn(&kinet_tcp(talk.sk)->conn.ends, stream_now,
+				      &none), "it is a key");
+	stream_abort(talk.sock);
+	stream_wait(4 * STREAM_MS);
+	connect_by_hand(test, &talk);
+	KUNIT_EXPECT_EQ(test, talk.snd_nxt - first, 1000);
+}
+
 /* Figure 7 */
 static void both_open(struct kunit *test)
 {
@@ -313,6 +356,8 @@ static void reopened_beyond_the_old(struct kunit *test)
 
 static struct kunit_case open_cases[] = {
 	KUNIT_CASE(one_opens),
+	KUNIT_CASE(syn_echoes_nothing),
+	KUNIT_CASE(same_ends_go_on_with_the_clock),
 	KUNIT_CASE(both_open),
 	KUNIT_CASE(window_of_both_isnt_scaled),
 	KUNIT_CASE(old_duplicate_syn),

@@ -12,14 +12,17 @@
 static void options(const struct stream_talk *talk, u8 flags,
 		    struct kinet_options *options)
 {
-	*options = (struct kinet_options){};
-	if (flags & KINET_SYN) {
-		options->has = KINET_HAS_MSS;
-		options->mss = talk->mss;
-		options->scale = talk->scale;
-		if (talk->scaled)
-			options->has |= KINET_HAS_SCALE;
+	*options = talk->more;
+	if (!(flags & KINET_SYN)) {
+		options->has &= ~KINET_SYN_ONLY;
+		return;
 	}
+	options->sacks = 0;
+	options->has |= KINET_HAS_MSS;
+	options->mss = talk->mss;
+	options->scale = talk->scale;
+	if (talk->scaled)
+		options->has |= KINET_HAS_SCALE;
 }
 
 void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)

@@ -80,6 +80,21 @@ static void syn_backs_off(struct kunit *test)
 	stream_expect_silence(&talk, "given up");
 }
 
+/* RFC 9293, section 3.8.3 (MUST-23): for three minutes at least, by default */
+static void syn_is_sent_for_long(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	talk.sock = stream_socket(test, STREAM_PORT);
+	talk.sk = talk.sock->sk;
+	stream_connect(talk.sock, STREAM_PEER);
+	KUNIT_EXPECT_GE(test, until_over(&talk, 3600 * KINET_SECOND),
+			180 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
 static void syn_ack_backs_off(struct kunit *test)
 {
 	struct stream_talk talk;
@@ -136,6 +151,27 @@ static void data_back_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
 }
 
+/*
+ * RFC 9293, section 3.8.3, (a), (b) (MUST-20, SHLD-10): after R1 retransmissions,
+ * three at least, IP is asked for another route.
+ */
+static void another_route_is_looked_for(struct kunit *test)
+{
+	struct stream_talk talk;
+	unsigned int before;
+	int i;
+
+	establish(test, &talk);
+	write(&talk, 5);
+	before = stream_routes;
+	for (i = 0; i < 3; i++)
+		stream_wait(RTO << i);
+	KUNIT_EXPECT_EQ_MSG(test, kinet_tcp(talk.sk)->resends, 3, "R1");
+	KUNIT_EXPECT_EQ_MSG(test, stream_routes, before, "until R1");
+	stream_wait(RTO << 3);
+	KUNIT_EXPECT_EQ_MSG(test, stream_routes, before + 1, "after R1");
+}
+
 /* (2.5): an upper bound of the time-out is 60 s at least. */
 static void backoff_has_a_bound(struct kunit *test)
 {
@@ -175,6 +211,30 @@ static void ack_begins_it_anew(struct kunit *test)
 	 */
 	expect_after(&talk, 418750, ACK, talk.snd_nxt - STREAM_MSS, STREAM_MSS,
 		     "the other");
+}
+
+/* RFC 7323, section 4.1: what acknowledges nothing new may be a late one. */
+static void old_echo_is_no_sample(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+	u32 rtt;
+
+	stream_talk_begin(test, &talk);
+	talk.more.has = KINET_HAS_TS;
+	stream_establish(&talk, false, RTT);
+	write(&talk, STREAM_MSS);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+	talk.more.tsecr = seg.options.tsval;
+	stream_wait(RTT);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	rtt = kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt);
+	KUNIT_EXPECT_EQ(test, rtt, RTT);
+	write(&talk, STREAM_MSS);
+	stream_flush(&talk);
+	stream_wait(RTT);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - STREAM_MSS, 0);
+	KUNIT_EXPECT_EQ(test, kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt), rtt);
 }
 
 /* (5.2): when all is acknowledged, nothing goes off. */
@@ -275,6 +335,48 @@ static void ack_goes_with_data(struct kunit *test)
 	stream_expect_silence(&talk, "nothing is owed");
 }
 
+/* MUST-59: what waits for the user is all taken before it is acknowledged. */
+static void queued_ones_are_acknowledged_together(struct kunit *test)
+{
+	struct stream_talk talk;
+	int quick, i;
+
+	for (quick = 0; quick < 2; quick++) {
+		stream_wire_init(test);
+		establish(test, &talk);
+		KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, quick),
+				0);
+		lock_sock(talk.sk);
+		for (i = 0; i < 6; i++)
+			peer_says(&talk, STREAM_MSS);
+		stream_expect_silence(&talk, "the user has the lock");
+		release_sock(talk.sk);
+		stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "all");
+		stream_expect_silence(&talk, "once");
+		stream_wait(KINET_SECOND);
+		stream_expect_silence(&talk, "nothing is owed");
+		stream_wire_exit(test);
+	}
+}
+
+/* Duplicates are counted by the peer (RFC 5681, section 3.2). */
+static void queued_duplicates_are_not(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	establish(test, &talk);
+	lock_sock(talk.sk);
+	for (i = 1; i <= 3; i++)
+		stream_say(&talk, ACK, talk.rcv_nxt + i * STREAM_MSS,
+			   talk.snd_nxt, STREAM_MSS);
+	release_sock(talk.sk);
+	for (i = 1; i <= 3; i++)
+		stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0,
+			      "beyond a gap");
+	stream_expect_silence(&talk, "beyond a gap");
+}
+
 /* --- probes --- */
 
 /* RFC 9293, section 3.8.6.1: SHLD-29, SHLD-30; MUST-37 */
@@ -367,6 +469,35 @@ static void nobody_is_there_any_more(struct kunit *test)
 	stream_wait(1);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* MUST-28 */
+static void nobody_is_asked_for_two_hours(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	sock_set_keepalive(talk.sk);
+	expect_after(&talk, 7200 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0,
+		     "probe");
+}
+
+/* MUST-26: what is on its way asks already. */
+static void nobody_is_asked_twice(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	struct stream_seg seg;
+	u64 until;
+
+	keep_alive(&talk);
+	write(&talk, 5);
+	stream_flush(&talk);
+	for (until = stream_now + 100 * KINET_SECOND; stream_now < until;) {
+		stream_wait(STREAM_MS);
+		while (stream_hear(&talk, &seg))
+			KUNIT_EXPECT_EQ(test, seg.len, 5);
+	}
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
 }
 
 /* MUST-27: the idle time is since anything came. */
@@ -482,21 +613,28 @@ static void fin_begins_timewait_anew(struct kunit *test)
 
 static struct kunit_case time_cases[] = {
 	KUNIT_CASE(syn_backs_off),
+	KUNIT_CASE(syn_is_sent_for_long),
 	KUNIT_CASE(syn_ack_backs_off),
 	KUNIT_CASE(lost_syn_makes_it_wait),
 	KUNIT_CASE(data_back_off),
+	KUNIT_CASE(another_route_is_looked_for),
 	KUNIT_CASE(backoff_has_a_bound),
 	KUNIT_CASE(ack_begins_it_anew),
+	KUNIT_CASE(old_echo_is_no_sample),
 	KUNIT_CASE(nothing_is_waited_for),
 	KUNIT_CASE(fin_backs_off),
 	KUNIT_CASE(user_timeout_ends_it),
 	KUNIT_CASE(ack_is_delayed),
 	KUNIT_CASE(every_second_full_one),
 	KUNIT_CASE(ack_goes_with_data),
+	KUNIT_CASE(queued_ones_are_acknowledged_together),
+	KUNIT_CASE(queued_duplicates_are_not),
 	KUNIT_CASE(shut_window_is_probed),
 	KUNIT_CASE(probe_finds_it_open),
 	KUNIT_CASE(unanswered_probes_end_it),
 	KUNIT_CASE(nobody_is_there_any_more),
+	KUNIT_CASE(nobody_is_asked_for_two_hours),
+	KUNIT_CASE(nobody_is_asked_twice),
 	KUNIT_CASE(somebody_is_there),
 	KUNIT_CASE(half_closed_is_kept_alive),
 	KUNIT_CASE(fin_wait2_ends),

@@ -102,6 +102,36 @@ static void nobody_waits_before_the_end(struct kunit *test)
 	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 6, "both");
 }
 
+/* --- 3.9.1.2: what is pushed --- */
+
+static void expect_push(struct stream_talk *talk, u32 len, bool push,
+			const char *why)
+{
+	struct stream_seg seg = {};
+
+	KUNIT_ASSERT_TRUE_MSG(talk->test, stream_hear(talk, &seg), "%s", why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, seg.len, len, "%s", why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, !!(seg.flags & KINET_PSH), push, "%s",
+			    why);
+	stream_expect_silence(talk, why);
+}
+
+/* MUST-61; SHLD-27: two in a row are one. */
+static void what_was_written_is_pushed(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, 2 * STREAM_MSS);
+	write(&talk, 2 * STREAM_MSS + 5);
+	expect_push(&talk, 2 * STREAM_MSS, false, "there is more");
+	acks(&talk);
+	expect_push(&talk, 5, true, "the last");
+	write(&talk, 6);
+	write(&talk, 7);
+	acks(&talk);
+	expect_push(&talk, 13, true, "both");
+}
+
 /* --- 3.8.6: what the peer offers --- */
 
 static void no_more_than_the_window(struct kunit *test)
@@ -140,6 +170,56 @@ static void shrunk_window_is_borne(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "SND.NXT is beyond it");
 	acks(&talk);
 	KUNIT_EXPECT_EQ(test, heard(&talk), STREAM_MSS);
+}
+
+/* SHLD-16; MAY-7: what is beyond it is resent, too. */
+static void shrunk_window_is_resent_into(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 4 * STREAM_MSS);
+	una = talk.snd_nxt;
+	KUNIT_ASSERT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	talk.wnd = STREAM_MSS;
+	stream_say(&talk, ACK, talk.rcv_nxt, una, 0);
+	stream_wait(3 * RTT);
+	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "in it");
+	stream_expect_silence(&talk, "one, as nothing is known");
+	una += STREAM_MSS;
+	talk.wnd = 0;
+	stream_say(&talk, ACK, talk.rcv_nxt, una, 0);
+	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "beyond it");
+}
+
+/*
+ * MUST-37, SHLD-17: a peer that answers, and has no room for what is on its way,
+ * is there, for longer than R2.
+ */
+static void shrunk_window_is_waited_for(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una, i;
+
+	establish(test, &talk, STREAM_WINDOW);
+	write(&talk, 4 * STREAM_MSS);
+	una = talk.snd_nxt;
+	KUNIT_ASSERT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	talk.wnd = 0;
+	for (i = 0; i < 3600; i++) {
+		stream_wait(KINET_SECOND);
+		if (skb_queue_empty(&stream_sent))
+			continue;
+		stream_flush(&talk);
+		stream_say(&talk, ACK, talk.rcv_nxt, una, 0);
+	}
+	KUNIT_ASSERT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+	KUNIT_EXPECT_EQ(test, talk.snd_nxt, una + 4 * STREAM_MSS);
+	stream_flush(&talk);
+	talk.wnd = STREAM_WINDOW;
+	stream_say(&talk, ACK, talk.rcv_nxt, una, 0);
+	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "open");
 }
 
 /*
@@ -328,9 +408,12 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),
 	KUNIT_CASE(nobody_waits_before_the_end),
+	KUNIT_CASE(what_was_written_is_pushed),
 	KUNIT_CASE(no_more_than_the_window),
 	KUNIT_CASE(no_more_than_the_initial_window),
 	KUNIT_CASE(shrunk_window_is_borne),
+	KUNIT_CASE(shrunk_window_is_resent_into),
+	KUNIT_CASE(shrunk_window_is_waited_for),
 	KUNIT_CASE(resent_segment_opens_nothing),
 	KUNIT_CASE(silly_window_is_not_filled),
 	KUNIT_CASE(small_buffer_of_the_peer),

@@ -17,6 +17,7 @@
 u64 stream_now;
 struct sk_buff_head stream_sent;
 unsigned int stream_mtu;
+unsigned int stream_routes;
 
 static struct socket *sockets[SOCKS];
 static struct sock *socks[SOCKS];
@@ -39,6 +40,12 @@ static void unclaim(struct sock *sk)
 static unsigned int mtu(const struct kinet_flow *flow)
 {
 	return stream_mtu;
+}
+
+static int route(struct sock *sk, struct kinet_flow *flow)
+{
+	stream_routes++;
+	return kinet_ip_route(sk, flow);
 }
 
 /* As it will arrive */
@@ -67,7 +74,7 @@ static int xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 	.clock		= clock,		\
 	.claim		= claim,		\
 	.unclaim	= unclaim,		\
-	.route		= kinet_ip_route,	\
+	.route		= route,		\
 	.mtu		= mtu,			\
 	.xmit		= xmit
 
@@ -196,6 +203,13 @@ int stream_connect(struct socket *sock, unsigned short port)
 			      O_NONBLOCK);
 }
 
+void stream_disconnect(struct socket *sock)
+{
+	struct sockaddr to = { .sa_family = AF_UNSPEC };
+
+	WARN_ON(kernel_connect(sock, &to, sizeof(to), 0));
+}
+
 struct socket *stream_accept(struct kunit *test, struct socket *listener)
 {
 	struct socket *sock;
@@ -318,6 +332,7 @@ int stream_wire_init(struct kunit *test)
 	skb_queue_head_init(&stream_sent);
 	stream_now = 1000 * KINET_SECOND;
 	stream_mtu = STREAM_MTU;
+	stream_routes = 0;
 	before = set_wire(&stream_wire);
 	if (before->clock != clock)
 		wire_before = before;

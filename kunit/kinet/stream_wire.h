@@ -28,6 +28,8 @@
 extern u64 stream_now;
 extern struct sk_buff_head stream_sent;
 extern unsigned int stream_mtu;
+/* How often a route was looked for */
+extern unsigned int stream_routes;
 
 int stream_wire_init(struct kunit *test);
 void stream_wire_exit(struct kunit *test);
@@ -35,6 +37,8 @@ void stream_wire_exit(struct kunit *test);
 void stream_wire_isolate(bool isolated);
 struct socket *stream_socket(struct kunit *test, unsigned short port);
 int stream_connect(struct socket *sock, unsigned short port);
+/* connect() to AF_UNSPEC */
+void stream_disconnect(struct socket *sock);
 /* Accept one that waits, or NULL. */
 struct socket *stream_accept(struct kunit *test, struct socket *listener);
 /* Close it; its sock may live on. */
@@ -95,21 +99,23 @@ struct stream_seg {
  * @scaled: it offers to scale windows, its own by @scale
  * @scale: likewise
  * @edge_scale: kinet's
+ * @more: options that the peer's segments have, too, of those that each can have
  */
 struct stream_talk {
-	struct kunit	*test;
-	struct socket	*listener;
-	struct sock	*ear;
-	struct socket	*sock;
-	struct sock	*sk;
-	u32		snd_nxt;
-	u32		rcv_nxt;
-	u32		edge;
-	u16		wnd;
-	u16		mss;
-	bool		scaled;
-	u8		scale;
-	u8		edge_scale;
+	struct kunit		*test;
+	struct socket		*listener;
+	struct sock		*ear;
+	struct socket		*sock;
+	struct sock		*sk;
+	u32			snd_nxt;
+	u32			rcv_nxt;
+	u32			edge;
+	u16			wnd;
+	u16			mss;
+	bool			scaled;
+	u8			scale;
+	u8			edge_scale;
+	struct kinet_options	more;
 };
 
 void stream_talk_begin(struct kunit *test, struct stream_talk *talk);

@@ -1,0 +1,196 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * What is sent by the congestion window: RFC 5681, 3042 and 6675
+ */
+#include "stream_wire.h"
+
+#define ACK	KINET_ACK
+
+#define RTT	(100 * STREAM_MS)
+#define INITIAL	10	/* segments; RFC 6928, section 2 */
+
+/* The peer's window limits nothing. */
+static void establish(struct kunit *test, struct stream_talk *talk, bool sacks)
+{
+	stream_talk_begin(test, talk);
+	talk->wnd = 60000;
+	if (sacks)
+		talk->more.has = KINET_HAS_SACK_OK;
+	stream_establish(talk, false, RTT);
+}
+
+static void write(struct stream_talk *talk, u32 segments)
+{
+	size_t len = segments * STREAM_MSS;
+	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
+	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
+			(int)len);
+}
+
+/* Bytes that were sent, all of them new and in order */
+static u32 heard(struct stream_talk *talk)
+{
+	u32 from = talk->snd_nxt, sum = 0;
+	struct stream_seg seg;
+
+	while (stream_hear(talk, &seg)) {
+		KUNIT_EXPECT_EQ(talk->test, seg.seq, from + sum);
+		sum += seg.len;
+	}
+	return sum;
+}
+
+static void acks(struct stream_talk *talk, u32 ack)
+{
+	stream_say(talk, ACK, talk->rcv_nxt, ack, 0);
+}
+
+/* It has got all from the segment @from on, but those before @to only. */
+static void sacks(struct stream_talk *talk, u32 una, u32 from, u32 to)
+{
+	talk->more.sacks = 1;
+	talk->more.sack[0].start = una + from * STREAM_MSS;
+	talk->more.sack[0].end = una + to * STREAM_MSS;
+	acks(talk, una);
+	talk->more.sacks = 0;
+}
+
+/* --- after a pause --- */
+
+/* Twelve segments are on their way, and then acknowledged. */
+static void grow(struct kunit *test, struct stream_talk *talk)
+{
+	establish(test, talk, false);
+	write(talk, INITIAL);
+	KUNIT_ASSERT_EQ(test, heard(talk), INITIAL * STREAM_MSS);
+	acks(talk, talk->snd_nxt);
+	/* RFC 3465, section 2.3: two more, for an acknowledgment of many */
+	write(talk, INITIAL + 2);
+	KUNIT_ASSERT_EQ(test, heard(talk), (INITIAL + 2) * STREAM_MSS);
+	acks(talk, talk->snd_nxt);
+	KUNIT_ASSERT_EQ(test, heard(talk), 0);
+}
+
+/* RFC 5681, section 4.1: RW = min (IW, cwnd) */
+static void idleness_restarts_the_window(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	grow(test, &talk);
+	stream_wait(KINET_SECOND);
+	write(&talk, INITIAL + 4);
+	KUNIT_EXPECT_EQ(test, heard(&talk), INITIAL * STREAM_MSS);
+}
+
+/* A retransmission time-out is 200 ms here at least. */
+static void short_idleness_does_not(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	grow(test, &talk);
+	stream_wait(200 * STREAM_MS);
+	write(&talk, INITIAL + 4);
+	KUNIT_EXPECT_EQ(test, heard(&talk), (INITIAL + 4) * STREAM_MSS);
+}
+
+/* --- limited transmit --- */
+
+static void fill(struct kunit *test, struct stream_talk *talk, bool sacks)
+{
+	establish(test, talk, sacks);
+	write(talk, 2 * INITIAL);
+	KUNIT_ASSERT_EQ(test, heard(talk), INITIAL * STREAM_MSS);
+}
+
+/* RFC 3042, section 2 */
+static void duplicates_bring_new_data(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una, cwnd;
+	int i;
+
+	fill(test, &talk, false);
+	una = talk.snd_nxt - INITIAL * STREAM_MSS;
+	cwnd = kinet_tcp(talk.sk)->cong.cwnd;
+	for (i = 0; i < 2; i++) {
+		acks(&talk, una);
+		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS,
+				    "duplicate %d", i);
+	}
+	KUNIT_EXPECT_EQ_MSG(test, kinet_tcp(talk.sk)->cong.cwnd, cwnd,
+			    "cwnd MUST NOT be changed");
+	acks(&talk, una);
+	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "the third");
+}
+
+/* RFC 3042, section 2, and RFC 6675, section 5, (3): only what is news counts. */
+static void only_news_bring_new_data(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una;
+
+	fill(test, &talk, true);
+	una = talk.snd_nxt - INITIAL * STREAM_MSS;
+	acks(&talk, una);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "nothing is SACKed");
+	sacks(&talk, una, 1, 2);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS, "one has arrived");
+	sacks(&talk, una, 1, 2);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "that is known");
+	sacks(&talk, una, 1, 3);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS, "another");
+	sacks(&talk, una, 1, 4);
+	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "the third");
+}
+
+/* --- recovery by SACK --- */
+
+/*
+ * RFC 6675, section 5, (C): of twelve segments the first was lost and resent,
+ * and cwnd is half of what was on its way at first, five. Those that are SACKed
+ * left the pipe: all but five have to.
+ */
+static void pipe_is_kept_full(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una, to;
+
+	fill(test, &talk, true);
+	una = talk.snd_nxt - INITIAL * STREAM_MSS;
+	for (to = 2; to <= 4; to++)
+		sacks(&talk, una, 1, to);
+	stream_flush(&talk);
+	KUNIT_ASSERT_EQ(test, talk.snd_nxt, una + (INITIAL + 2) * STREAM_MSS);
+	for (; to <= 8; to++) {
+		sacks(&talk, una, 1, to);
+		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0,
+				    "pipe is %u segments", INITIAL + 3 - to);
+	}
+	for (; to <= 10; to++) {
+		sacks(&talk, una, 1, to);
+		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS,
+				    "%u are SACKed", to - 1);
+	}
+	sacks(&talk, una, 1, 12);
+	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 2 * STREAM_MSS, "two at once");
+}
+
+static struct kunit_case loss_cases[] = {
+	KUNIT_CASE(idleness_restarts_the_window),
+	KUNIT_CASE(short_idleness_does_not),
+	KUNIT_CASE(duplicates_bring_new_data),
+	KUNIT_CASE(only_news_bring_new_data),
+	KUNIT_CASE(pipe_is_kept_full),
+	{}
+};
+
+static struct kunit_suite loss_suite = {
+	.name = "kinet_stream_loss",
+	.init = stream_wire_init,
+	.exit = stream_wire_exit,
+	.test_cases = loss_cases,
+};
+
+kunit_test_suite(loss_suite);
