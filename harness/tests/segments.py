@@ -17,17 +17,18 @@ import topology
 
 from blocked import until
 from kinet import INET, INET6, STREAM, failure
-from malformed import checksum, ip4, ip6
+from malformed import ICMP, ICMP6, checksum, ip4, ip6
 from peers import reset
 from streams import blocking
 from test_kinet_malformed import Wire
-from wire import Capture, sums_in_software
+from wire import Capture, Packet, sums_in_software
 
 TCP = socket.IPPROTO_TCP
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 EOL, NOP, MSS, WSCALE, SACK_OK, SACK, STAMPS = 0, 1, 2, 3, 4, 5, 8
 HOST = {INET: "10.1.0.77", INET6: "fd00:1::77"}
 ROUND = 1 << 32
+NEEDS_FRAGMENTS, PACKET_TOO_BIG = (3, 4), (2, 0)    # type and code, of ICMP and ICMPv6
 
 _ports = itertools.count(40000)
 
@@ -58,6 +59,8 @@ class Segment:
     options: dict               # by kind: what is behind the length
     data: bytes
     good: bool                  # its checksum
+    reserved: int               # RFC 9293, section 3.1: all bits that have no meaning without ECN
+    packet: Packet              # that it came in
 
     @classmethod
     def parse(cls, packet):
@@ -68,7 +71,8 @@ class Segment:
         pseudo = packet.source + packet.dest + struct.pack("!II", len(raw), TCP)
         head = (offset >> 4) * 4
         return cls(sport, dport, seq, ack, flags, window, urgent,
-                   cls.parse_options(raw[20:head]), raw[head:], not checksum(pseudo + raw))
+                   cls.parse_options(raw[20:head]), raw[head:], not checksum(pseudo + raw),
+                   (offset & 15) << 2 | flags >> 6, packet)
 
     @staticmethod
     def parse_options(raw) -> dict:
@@ -145,24 +149,42 @@ class Peer(contextlib.ExitStack):
 
     # --- sending
 
-    def header(self, flags, data, options=b"", *, offset=None, urgent=0, check=None, **change):
+    def header(self, flags, data, options=b"", *, offset=None, reserved=0, urgent=0, check=None,
+               **change):
         """The segment, right but for what is said"""
         at = self.at
         numbers = [change.get(name, default) % ROUND for name, default in
                    (("seq", at.snd), ("ack", at.rcv if flags & ACK else 0))]
         offset = 5 + len(options) // 4 if offset is None else offset
-        head = struct.pack("!HHIIBBH", at.port, self.port, *numbers, offset << 4, flags,
-                           change.get("window", at.window))
+        head = struct.pack("!HHIIBBH", at.port, self.port, *numbers, offset << 4 | reserved >> 2,
+                           flags | (reserved & 3) << 6, change.get("window", at.window))
         rest = struct.pack("!H", urgent) + options + data
         if check is None:
             pseudo = struct.pack("!II", len(head) + 2 + len(rest), TCP)
             check = checksum(b"".join(self.ends) + pseudo + head + bytes(2) + rest)
         return head + struct.pack("!H", check) + rest
 
-    def raw(self, payload: bytes):
+    def raw(self, payload: bytes, protocol=TCP, **change):
         """Whatever it is, by protocol 6"""
-        packet = (ip4 if self.family == INET else ip6)(random, self.ends, payload, TCP)
+        packet = (ip4 if self.family == INET else ip6)(random, self.ends, payload, protocol,
+                                                       **change)
         self.wire.sock.send(self.wire.head[self.family] + packet)
+
+    def too_big(self, mtu, **change):
+        """ICMP: a segment of the host's, by default the first that isn't acknowledged, is longer
+        than the path takes."""
+        head = struct.pack("!HHIIBBHHH", self.port, self.at.port,
+                           change.get("seq", self.at.rcv) % ROUND, 0, 5 << 4, ACK, 0, 0, 0)
+        quoted = (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, TCP)
+        if self.family == INET:
+            body = struct.pack("!BBHHH", *NEEDS_FRAGMENTS, 0, 0, mtu) + quoted
+            pseudo, protocol = b"", ICMP
+        else:
+            body = struct.pack("!BBHI", *PACKET_TOO_BIG, 0, mtu) + quoted
+            pseudo = b"".join(self.ends) + struct.pack("!II", len(body), ICMP6)
+            protocol = ICMP6
+        check = checksum(pseudo + body).to_bytes(2, "big")
+        self.raw(body[:2] + check + body[4:], protocol)
 
     def send(self, flags=ACK, data=b"", options=None, **change):
         """A segment where the connection is, unless said otherwise; nothing is counted."""
@@ -323,3 +345,13 @@ def lives(sock, peer):
     assert sock.recv(100) == b"alive?"
     sock.sendall(b"alive!")
     assert peer.hear_data(6) == b"alive!"
+
+
+def segments_of(peer, size) -> bytes:
+    """The next so many bytes that the host sends, whatever they are acknowledged by"""
+    data = b""
+    while len(data) < size:
+        segment = peer.hear(f"{size - len(data)} more bytes")
+        if segment.seq == (peer.at.rcv + len(data)) % ROUND:
+            data += segment.data
+    return data
