@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * A protocol family that is but the answer to KSOCK_QUERY
+ * A protocol family that is but its answers to ksocket
  *
- * A test sets the answer, and calls the sock's hooks as the family would.
+ * A test sets the answers, and calls the sock's hooks as the family would.
  */
 #include <linux/sockptr.h>
 
@@ -46,12 +46,25 @@ static int kt_fake_shutdown(struct socket *sock, int how)
 	return 0;
 }
 
+static int kt_fake_option(const struct kt_fake *fake, struct ksock_option *opt)
+{
+	if (!fake->option.level || opt->level != fake->option.level ||
+	    opt->name != fake->option.name)
+		return -ENOPROTOOPT;
+	*opt = fake->option;
+	return 0;
+}
+
 static int kt_fake_setsockopt(struct socket *sock, int level, int name,
 			      sockptr_t val, unsigned int len)
 {
 	struct kt_fake *fake = container_of(sock->sk, struct kt_fake, sk);
 
-	if (!kt_fake_answers || level != SOL_KSOCK || name != KSOCK_QUERY)
+	if (level != SOL_KSOCK)
+		return -ENOPROTOOPT;
+	if (name == KSOCK_OPTION && len == sizeof(fake->option))
+		return kt_fake_option(fake, val.kernel);
+	if (!kt_fake_answers || name != KSOCK_QUERY)
 		return -ENOPROTOOPT;
 	if (len != sizeof(fake->query))
 		return -EINVAL;

@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: GPL-2.0-only */
 /*
- * A protocol family that is but the answer to KSOCK_QUERY
+ * A protocol family that is but its answers to ksocket
  */
 #ifndef _KSOCKET_KUNIT_FAKE_H
 #define _KSOCKET_KUNIT_FAKE_H
@@ -17,10 +17,12 @@
  * struct kt_fake - a sock of the family
  * @sk: must come first
  * @query: what it answers
+ * @option: the one option that it tells; none, if that has level 0
  */
 struct kt_fake {
 	struct sock		sk;
 	struct ksock_query	query;
+	struct ksock_option	option;
 };
 
 static inline struct kt_fake *kt_fake(ksocket_t s)

@@ -26,7 +26,7 @@
  * misuse.c	what a direct callback must not do, and what it may
  * hook.c	whose the sk_* hooks are
  * nest.c	locks of sockets on different levels
- * query.c	the events of a family by KSOCK_QUERY
+ * query.c	a family by its answers: events, ioctls, options
  * stats.c	the rows of /proc/net/ksocket
  * close.c	closing below blocked callers, and by a reset
  * signal.c	signals to blocked callers, and the other flags
@@ -40,7 +40,7 @@
  * pair.c	connected sockets of a family
  * call.c	every call on a handle
  * recorder.c	what callbacks were told
- * fake.c	a family that is but the answer to KSOCK_QUERY
+ * fake.c	a family that is but its answers to ksocket
  */
 #include <linux/module.h>
 

@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * The events of a family that ksocket.ko knows by KSOCK_QUERY only
+ * A family that ksocket.ko knows by its answers only: events, ioctls, options
  */
 #include <linux/skbuff.h>
+#include <linux/sockios.h>
+#include <asm/ioctls.h>
 
 #include "fake.h"
 #include "recorder.h"
@@ -298,6 +300,180 @@ static void family_need_not_answer(struct kunit *test)
 	kt_expect_no_more(test, rec);
 }
 
+/**
+ * struct ioctl_param - a state of a socket, and what an ioctl tells of it
+ * @name: the rule that it shows
+ * @type: of the socket
+ * @listens: it is a listener
+ * @cmd: which ioctl
+ * @query: the state
+ * @result: its errno, or what it tells
+ */
+struct ioctl_param {
+	const char *name;
+	int type;
+	bool listens;
+	int cmd;
+	struct ksock_query query;
+	int result;
+};
+
+static const struct ioctl_param ioctl_params[] = {
+	{ "bytes to read", SOCK_STREAM, .cmd = FIONREAD,
+	  .query = { .readable = 5 }, .result = 5 },
+	{ "nothing to read", SOCK_STREAM, .cmd = FIONREAD },
+	{ "more to read than an int has", SOCK_STREAM, .cmd = FIONREAD,
+	  .query = { .readable = 1LL << 40 }, .result = INT_MAX },
+	{ "message to read", SOCK_DGRAM, .cmd = FIONREAD,
+	  .query = { .readable = 7 }, .result = 7 },
+	{ "message without bytes, or an error", SOCK_DGRAM, .cmd = FIONREAD,
+	  .query = { .readable = -1 } },
+	{ "bytes under way", SOCK_STREAM, .cmd = SIOCOUTQ,
+	  .query = { .unsent = 9 }, .result = 9 },
+	{ "more under way than an int has", SOCK_STREAM, .cmd = SIOCOUTQ,
+	  .query = { .unsent = 1ULL << 40 }, .result = INT_MAX },
+	{ "at the mark", SOCK_STREAM, .cmd = SIOCATMARK,
+	  .query = { .at_mark = true }, .result = 1 },
+	{ "not at the mark", SOCK_STREAM, .cmd = SIOCATMARK,
+	  .query = { .urgent = true } },
+	{ "messages have no mark", SOCK_DGRAM, .cmd = SIOCATMARK,
+	  .query = { .at_mark = true }, .result = -ENOTTY },
+	{ "listener's connections are no bytes", SOCK_STREAM, true, FIONREAD,
+	  .query = { .readable = 1 }, .result = -EINVAL },
+	{ "listener has nothing under way", SOCK_STREAM, true, SIOCOUTQ,
+	  .result = -EINVAL },
+	{ "listener is not at the mark", SOCK_STREAM, true, SIOCATMARK },
+};
+
+KUNIT_ARRAY_PARAM_DESC(ioctl, ioctl_params, name);
+
+static void ioctl_tells_the_answer(struct kunit *test)
+{
+	const struct ioctl_param *param = test->param_value;
+	ksocket_t s = kt_socket(test, KT_FAKE, param->type);
+	int val = -1, err;
+
+	if (param->listens)
+		KUNIT_ASSERT_EQ(test, ksock_listen(s, 1), 0);
+	kt_fake(s)->query = param->query;
+	err = ksock_ioctl(s, param->cmd, (intptr_t)&val);
+	KUNIT_EXPECT_EQ(test, err, min(param->result, 0));
+	KUNIT_EXPECT_EQ(test, val, err ? -1 : param->result);
+}
+
+static int read_number(ksocket_t s, int level, int option, int *val, int *len)
+{
+	*val = -1;
+	*len = sizeof(*val);
+	return ksock_getsockopt(s, level, option, val, len);
+}
+
+static void tell_number(ksocket_t s, int level, int name, int number)
+{
+	struct ksock_option *opt = &kt_fake(s)->option;
+
+	opt->level = level;
+	opt->name = name;
+	opt->number = number;
+	opt->len = sizeof(number);
+}
+
+struct option_param {
+	const char *name;
+	int level;
+	int option;
+};
+
+static const struct option_param option_params[] = {
+	{ "of TCP's level", IPPROTO_TCP, 1 },
+	{ "of a level of its own", 4711, 12 },
+	{ "of the socket level", SOL_SOCKET, SO_TYPE },
+};
+
+KUNIT_ARRAY_PARAM_DESC(option, option_params, name);
+
+static void familys_option_is_read(struct kunit *test)
+{
+	const struct option_param *param = test->param_value;
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	int val, len;
+
+	tell_number(s, param->level, param->option, 1234);
+	KUNIT_EXPECT_EQ(test, read_number(s, param->level, param->option, &val,
+					  &len), 0);
+	KUNIT_EXPECT_EQ(test, val, 1234);
+	KUNIT_EXPECT_EQ(test, len, (int)sizeof(val));
+}
+
+/* What any sock has is read from it; TCP's are not, since it is none. */
+static void option_that_the_family_does_not_tell(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	int val, len;
+
+	KUNIT_EXPECT_EQ(test, read_number(s, SOL_SOCKET, SO_TYPE, &val, &len), 0);
+	KUNIT_EXPECT_EQ(test, val, SOCK_STREAM);
+	KUNIT_EXPECT_EQ(test, read_number(s, IPPROTO_TCP, 1, &val, &len),
+			-ENOPROTOOPT);
+	KUNIT_EXPECT_EQ(test, val, -1);
+}
+
+static void number_of_the_family_is_not_cut(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	int val = -1, len, room;
+
+	tell_number(s, 4711, 12, 1234);
+	for (room = -1; room < (int)sizeof(val); room++) {
+		len = room;
+		KUNIT_EXPECT_EQ(test, ksock_getsockopt(s, 4711, 12, &val, &len),
+				-EINVAL);
+		KUNIT_EXPECT_EQ(test, val, -1);
+		KUNIT_EXPECT_EQ(test, len, room);
+	}
+}
+
+static void longer_value_of_the_family_is_cut(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct ksock_option *opt = &kt_fake(s)->option;
+	u8 val[KSOCK_OPTION_MAX + 1];
+	int len;
+
+	opt->level = 4711;
+	opt->len = sizeof(opt->value);
+	memset(opt->value, 0xa5, sizeof(opt->value));
+	memset(val, 0, sizeof(val));
+	len = 7;
+	KUNIT_EXPECT_EQ(test, ksock_getsockopt(s, 4711, 0, val, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, 7);
+	KUNIT_EXPECT_EQ(test, val[6], 0xa5);
+	KUNIT_EXPECT_EQ(test, val[7], 0);
+	len = INT_MAX;
+	KUNIT_EXPECT_EQ(test, ksock_getsockopt(s, 4711, 0, val, &len), 0);
+	KUNIT_EXPECT_EQ(test, len, KSOCK_OPTION_MAX);
+	KUNIT_EXPECT_EQ(test, val[KSOCK_OPTION_MAX - 1], 0xa5);
+	KUNIT_EXPECT_EQ(test, val[KSOCK_OPTION_MAX], 0);
+	len = -1;
+	KUNIT_EXPECT_EQ(test, ksock_getsockopt(s, 4711, 0, val, &len), -EINVAL);
+}
+
+/* It might take the request for one of its own. */
+static void family_that_does_not_answer_is_not_asked(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	int val, len;
+
+	tell_number(s, SOL_SOCKET, SO_TYPE, 1234);
+	kt_fake(s)->query.unsent = 9;
+	kt_fake_answers = false;
+	KUNIT_EXPECT_EQ(test, read_number(s, SOL_SOCKET, SO_TYPE, &val, &len), 0);
+	KUNIT_EXPECT_EQ(test, ksock_ioctl(s, SIOCOUTQ, (intptr_t)&len), 0);
+	kt_fake_answers = true;
+	KUNIT_EXPECT_EQ(test, val, SOCK_STREAM);
+	KUNIT_EXPECT_EQ(test, len, 0);
+}
+
 static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(answer_makes_direct_events, query_gen_params),
 	KUNIT_CASE_PARAM(answer_makes_deferred_events, query_gen_params),
@@ -308,6 +484,12 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(error_queue_is_told, mode_gen_params),
 	KUNIT_CASE_PARAM(hook_is_called_without_interrupts, mode_gen_params),
 	KUNIT_CASE_PARAM(family_need_not_answer, mode_gen_params),
+	KUNIT_CASE_PARAM(ioctl_tells_the_answer, ioctl_gen_params),
+	KUNIT_CASE_PARAM(familys_option_is_read, option_gen_params),
+	KUNIT_CASE(option_that_the_family_does_not_tell),
+	KUNIT_CASE(number_of_the_family_is_not_cut),
+	KUNIT_CASE(longer_value_of_the_family_is_cut),
+	KUNIT_CASE(family_that_does_not_answer_is_not_asked),
 	{}
 };
 

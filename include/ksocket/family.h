@@ -9,7 +9,13 @@
  *	ops->setsockopt(sock, SOL_KSOCK, KSOCK_QUERY, KERNEL_SOCKPTR(&query),
  *			sizeof(query))
  *
- * with 0 and a filled query. Neither side needs a symbol of the other.
+ * with 0 and a filled query. By KSOCK_OPTION, whose value is a struct
+ * ksock_option, it tells its options, if it has any. What else there may be of
+ * this level, now or later, it answers with -ENOPROTOOPT. Neither side needs a
+ * symbol of the other.
+ *
+ * A value is the request itself, and refers to no other memory: where BPF looks
+ * at setsockopt(2), what a program has written comes in kernel memory, too.
  */
 #ifndef _KSOCKET_FAMILY_H
 #define _KSOCKET_FAMILY_H
@@ -18,6 +24,9 @@
 
 #define SOL_KSOCK	0x6b73
 #define KSOCK_QUERY	1
+#define KSOCK_OPTION	2
+
+#define KSOCK_OPTION_MAX	512
 
 /**
  * struct ksock_query - the state of a socket, as its events are decided by it
@@ -55,6 +64,32 @@ struct ksock_query {
 	bool	over;
 	bool	urgent;
 	bool	at_mark;
+};
+
+/**
+ * struct ksock_option - what getsockopt(2) would tell, in kernel memory
+ * @level: in: the option's level
+ * @name: in: option of that level
+ * @len: out: bytes of the value
+ * @number: out: a value that is a number, of 4 bytes
+ * @value: out: any other
+ *
+ * The value is told as a whole: it is ksocket that cuts it to its consumer's
+ * room, or not where it is a number. What the family doesn't answer
+ * (-ENOPROTOOPT) ksocket reads from the struct sock, as far as it is of level
+ * SOL_SOCKET, or the sock is one of AF_INET or AF_INET6 and the level
+ * IPPROTO_IP or IPPROTO_IPV6.
+ *
+ * Asked in process context without a lock of the sock, so it may sleep.
+ */
+struct ksock_option {
+	__s32	level;
+	__s32	name;
+	__u32	len;
+	union {
+		__s32	number;
+		__u8	value[KSOCK_OPTION_MAX] __aligned(8);
+	};
 };
 
 #endif /* _KSOCKET_FAMILY_H */

@@ -11,6 +11,7 @@
 #include <linux/sched/clock.h>
 #include <linux/slab.h>
 #include <net/af_unix.h>
+#include <ksocket/family.h>
 
 #include "core.h"
 #include "trace.h"
@@ -364,13 +365,14 @@ static void ksock_update_owner(struct ksock_events *ev)
 
 static struct ksock_events *ksock_events_alloc(struct ksocket *s)
 {
+	struct ksock_query query;
 	struct ksock_events *ev;
 
 	ev = kmem_cache_zalloc(ksock_events_cache, GFP_KERNEL);
 	if (!ev)
 		return NULL;
 	ev->s = s;
-	ev->queries = ksock_answers_query(s->sock);
+	ev->queries = ksock_ask(s->sock, &query);
 	spin_lock_init(&ev->lock);
 	init_waitqueue_head(&ev->idle);
 	INIT_WORK(&ev->work, ksock_work);

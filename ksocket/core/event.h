@@ -10,6 +10,8 @@
 #include <net/sock.h>
 #include <ksocket/ksocket.h>
 
+struct ksock_query;
+
 /* What can be told, in the order in which it is */
 enum ksock_event {
 	KSOCK_EV_CONNECTED,
@@ -224,7 +226,7 @@ void ksock_look(const struct ksock_events *ev, struct sock *sk,
 		unsigned int causes, struct ksock_seen *seen);
 bool ksock_look_room(struct sock *sk);
 ssize_t ksock_look_readable(const struct ksock_events *ev, struct sock *sk);
-bool ksock_answers_query(struct socket *sock);
+bool ksock_ask(struct socket *sock, struct ksock_query *query);
 
 /* hook.c: the sk_* hooks, and how they come and go */
 int ksock_hook(struct ksock_events *ev, struct sock *sk);

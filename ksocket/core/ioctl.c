@@ -1,13 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * ksock_ioctl(): answered from the socket's fields, since the families' own
- * ioctls want user memory
+ * ioctls want user memory; or from what the family tells
  */
 #include <linux/sockios.h>
 #include <net/af_unix.h>
 #include <net/tcp.h>
 #include <net/udp.h>
 #include <asm/ioctls.h>
+#include <ksocket/family.h>
 
 #include "core.h"
 
@@ -96,9 +97,42 @@ static int ksock_inq(struct socket *sock)
 	return len;
 }
 
-static int ksock_query(struct socket *sock, int cmd)
+/* Of a listener, the query counts connections. */
+static int ksock_query_ioctl(const struct sock *sk,
+			     const struct ksock_query *query, int cmd)
+{
+	bool stream = sk->sk_type == SOCK_STREAM;
+
+	if (cmd != SIOCATMARK && stream && sk->sk_state == TCP_LISTEN)
+		return -EINVAL;
+	switch (cmd) {
+	case FIONREAD:
+		return clamp_t(s64, query->readable, 0, INT_MAX);
+	case SIOCATMARK:
+		return stream ? query->at_mark : -ENOTTY;
+	case SIOCOUTQ:
+		return min_t(u64, query->unsent, INT_MAX);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int ksock_plain_ioctl(struct socket *sock, int cmd)
+{
+	switch (cmd) {
+	case FIONREAD:
+		return ksock_inq(sock);
+	case SIOCOUTQ:
+		return sk_wmem_alloc_get(sock->sk);
+	default:
+		return -ENOTTY;
+	}
+}
+
+static int ksock_queue_ioctl(struct socket *sock, int cmd)
 {
 	struct sock *sk = sock->sk;
+	struct ksock_query query;
 	int val;
 
 	if (sk_is_tcp(sk)) {
@@ -107,14 +141,9 @@ static int ksock_query(struct socket *sock, int cmd)
 		release_sock(sk);
 		return val;
 	}
-	switch (cmd) {
-	case FIONREAD:
-		return ksock_inq(sock);
-	case SIOCOUTQ:
-		return sk_wmem_alloc_get(sk);
-	default:
-		return -ENOTTY;
-	}
+	if (ksock_ask(sock, &query))
+		return ksock_query_ioctl(sk, &query, cmd);
+	return ksock_plain_ioctl(sock, cmd);
 }
 
 static int ksock_do_ioctl(struct ksocket *s, int cmd, int *arg)
@@ -132,7 +161,7 @@ static int ksock_do_ioctl(struct ksocket *s, int cmd, int *arg)
 	case SIOCOUTQ:
 		if (!arg)
 			return -EFAULT;
-		val = ksock_query(s->sock, cmd);
+		val = ksock_queue_ioctl(s->sock, cmd);
 		if (val < 0)
 			return val;
 		*arg = val;
@@ -154,8 +183,8 @@ static int ksock_do_ioctl(struct ksocket *s, int cmd, int *arg)
  * @s: handle
  * @cmd: FIONBIO (in: do not block, if not 0), FIONREAD (out: bytes, or the
  *	length of the next message, that could be received now), SIOCATMARK
- *	(out: whether the next byte is the urgent mark; TCP), SIOCOUTQ (out:
- *	bytes that were sent and not yet acknowledged or freed)
+ *	(out: whether the next byte is the urgent mark; TCP and families of their
+ *	own), SIOCOUTQ (out: bytes that were sent and not yet acknowledged or freed)
  * @arg: address of an int in kernel memory
  *
  * Context: Process context. May sleep.

@@ -159,29 +159,36 @@ static bool ksock_query_family(struct sock *sk, struct ksock_query *query)
 				KERNEL_SOCKPTR(query), sizeof(*query));
 }
 
-/*
- * To be found out in process context: a family that doesn't know the query may
- * well take a lock before it says so.
- */
-bool ksock_answers_query(struct socket *sock)
+/* Of others, the answers are known here. */
+static bool ksock_may_answer(const struct sock *sk)
 {
-	struct sock *sk = sock->sk;
-	struct ksock_query query;
-
 	switch (sk->sk_family) {
 	case AF_INET:
 	case AF_INET6:
 		/* Families that use these addresses have them in their socks. */
-		return !sk_is_tcp(sk) && !ksock_is_udp(sk) &&
-		       ksock_query_family(sk, &query);
+		return !sk_is_tcp(sk) && !ksock_is_udp(sk);
 	case AF_UNIX:
 	case AF_NETLINK:
 	case AF_PACKET:
 	case AF_VSOCK:
 		return false;
 	default:
-		return ksock_query_family(sk, &query);
+		return true;
 	}
+}
+
+/**
+ * ksock_ask() - ask a family for the state of a socket, if it is one that answers
+ * @sock: socket
+ * @query: filled
+ *
+ * Context: Process context, since a family that doesn't know the query may well
+ * take a lock before it says so.
+ * Return: whether it answered.
+ */
+bool ksock_ask(struct socket *sock, struct ksock_query *query)
+{
+	return ksock_may_answer(sock->sk) && ksock_query_family(sock->sk, query);
 }
 
 /**

@@ -5,13 +5,15 @@
  * Setting goes to the kernel's own code, which takes kernel pointers. Reading
  * can't: on 6.1 everywhere, and on 6.12 below SOL_SOCKET, it wants user memory.
  * So each option that can be read is a row of a table here, with the function
- * that reads it from the sock's fields, under the sock's lock.
+ * that reads it from the sock's fields, under the sock's lock. But what a family
+ * of its own tells by KSOCK_OPTION comes first: only it knows its protocols.
  */
 #include <linux/ipv6.h>
 #include <net/inet_sock.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
 #include <net/tcp.h>
+#include <ksocket/family.h>
 
 #include "core.h"
 
@@ -393,15 +395,13 @@ static const struct ksock_opt *ksock_find_opt(const struct sock *sk, int level,
 	return NULL;
 }
 
-static int ksock_do_getsockopt(struct sock *sk, int level, int name,
-			       void *to, int *len)
+static int ksock_read_opt(struct sock *sk, int level, int name, void *to,
+			  int *len)
 {
 	const struct ksock_opt *opt = ksock_find_opt(sk, level, name);
 	union ksock_optval val;
 	int err;
 
-	if (!to || !len)
-		return -EFAULT;
 	if (!opt)
 		return -ENOPROTOOPT;
 	if (*len < 0 || (*len < opt->len && !opt->may_cut))
@@ -418,16 +418,58 @@ static int ksock_do_getsockopt(struct sock *sk, int level, int name,
 	return 0;
 }
 
+/* A family that answers the query is taken at its word, another is not asked. */
+static int ksock_ask_opt(struct socket *sock, struct ksock_option *opt)
+{
+	const struct proto_ops *ops = READ_ONCE(sock->ops);
+	struct ksock_query query;
+
+	if (!ksock_ask(sock, &query))
+		return -ENOPROTOOPT;
+	return ops->setsockopt(sock, SOL_KSOCK, KSOCK_OPTION,
+			       KERNEL_SOCKPTR(opt), sizeof(*opt));
+}
+
+/* Numbers are not cut. */
+static int ksock_tell_opt(const struct ksock_option *opt, void *to, int *len)
+{
+	if (WARN_ON_ONCE(opt->len > sizeof(opt->value)))
+		return -EINVAL;
+	if (*len < 0 || (*len < opt->len && opt->len == sizeof(opt->number)))
+		return -EINVAL;
+	*len = min_t(unsigned int, *len, opt->len);
+	memcpy(to, opt->value, *len);
+	return 0;
+}
+
+static int ksock_do_getsockopt(struct socket *sock, int level, int name,
+			       void *to, int *len)
+{
+	struct ksock_option opt;
+	int err;
+
+	if (!to || !len)
+		return -EFAULT;
+	opt.level = level;
+	opt.name = name;
+	err = ksock_ask_opt(sock, &opt);
+	if (err == -ENOPROTOOPT)
+		return ksock_read_opt(sock->sk, level, name, to, len);
+	return err ?: ksock_tell_opt(&opt, to, len);
+}
+
 /**
  * ksock_getsockopt() - read a socket option
  * @s: handle
- * @level: SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP or IPPROTO_IPV6
+ * @level: SOL_SOCKET, IPPROTO_TCP, IPPROTO_IP, IPPROTO_IPV6, or another level
+ *	of which the family tells (include/ksocket/family.h)
  * @optname: option of that level; docs/api.md has the table
  * @optval: where the value is stored
  * @optlen: in: room at @optval in bytes; out: bytes stored
  *
  * The values are those of getsockopt(2). TCP_INFO and TCP_CONGESTION may be
- * given less room than they need, and are cut.
+ * given less room than they need, and are cut; so is what a family of its own
+ * tells, unless it is a number.
  *
  * Context: Process context. May sleep.
  * Return: 0, -ENOPROTOOPT for an option that is not in the table or not of this
@@ -443,7 +485,7 @@ int ksock_getsockopt(ksocket_t s, int level, int optname, void *optval,
 	err = ksock_enter(s, &call);
 	if (err)
 		return err;
-	err = ksock_do_getsockopt(s->sock->sk, level, optname, optval, optlen);
+	err = ksock_do_getsockopt(s->sock, level, optname, optval, optlen);
 	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
 	return err;
