@@ -24,6 +24,7 @@ struct kinet_conns;
 struct kinet_error;
 struct kinet_flow;
 struct kinet_pkt;
+struct ksock_option;
 struct ksock_query;
 
 /**
@@ -201,8 +202,10 @@ int kinet_setsockopt(struct sock *sk, int level, int name, sockptr_t value,
 		     unsigned int len);
 int kinet_getsockopt(struct sock *sk, int level, int name, char __user *value,
 		     int __user *len);
-int kinet_put_option(char __user *value, int __user *len, const void *from,
-		     unsigned int size);
+int kinet_get_option(struct sock *sk, struct ksock_option *opt);
+int kinet_tell_option(struct ksock_option *opt, const void *value,
+		      unsigned int len);
+int kinet_tell_number(struct ksock_option *opt, int number);
 int kinet_queue_len(struct sock *sk, int cmd, int *value);
 
 /* --- buffer.c: what waits to be received --- */
@@ -324,6 +327,7 @@ extern struct proto kinet6_raw_prot;
 
 void kinet_raw_receive(struct sk_buff *skb, struct kinet_pkt *pkt);
 bool kinet_raw_hears(const struct kinet_pkt *pkt);
+int kinet_raw_get_option(struct sock *sk, struct ksock_option *opt);
 void kinet_raw_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		     const struct kinet_error *error);
 
@@ -340,6 +344,7 @@ bool kinet_stream_hears(const struct kinet_pkt *pkt);
 void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
 			const struct kinet_error *error);
 void kinet_stream_stop(struct sock *sk);
+int kinet_stream_get_option(struct sock *sk, struct ksock_option *opt);
 void kinet_stream_query(struct sock *sk, struct ksock_query *query);
 const char *kinet_stream_state(const struct sock *sk);
 int kinet_store_init(void);

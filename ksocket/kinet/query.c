@@ -35,27 +35,56 @@ static void kinet_query_fill(struct sock *sk, struct ksock_query *query)
 	query->reason = err ? err : -1;
 }
 
+static void kinet_query_state(struct sock *sk, struct ksock_query *query)
+{
+	if (sk->sk_type == SOCK_STREAM)
+		kinet_stream_query(sk, query);
+	else
+		kinet_query_fill(sk, query);
+}
+
+/* As getsockopt(2), in which SOL_SOCKET is never ours. */
+static int kinet_query_option(struct sock *sk, struct ksock_option *opt)
+{
+	int err;
+
+	if (opt->level == SOL_SOCKET)
+		return -ENOPROTOOPT;
+	if (READ_ONCE(kinet_sk(sk)->dead))
+		return -ENETDOWN;
+	err = kinet_get_option(sk, opt);
+	return err == -ENOIOCTLCMD ? -ENOPROTOOPT : err;
+}
+
 /**
  * kinet_query() - answer ksocket
  * @sock: socket
- * @name: KSOCK_QUERY
- * @value: a struct ksock_query, in the kernel
+ * @name: KSOCK_QUERY or KSOCK_OPTION
+ * @value: a struct ksock_query or ksock_option, in the kernel
  * @len: bytes of that
  *
- * Context: Any, also below the hooks.
- * Return: 0, -ENOPROTOOPT for another option or a program's, -EINVAL.
+ * Context: Any for KSOCK_QUERY, also below the hooks. Process context for
+ * KSOCK_OPTION, where it may sleep.
+ * Return: 0, -ENOPROTOOPT for another option or a program's, -EINVAL, and what
+ * the option says.
  */
 int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len)
 {
 	struct sock *sk = READ_ONCE(sock->sk);
 
-	if (name != KSOCK_QUERY || !sockptr_is_kernel(value))
+	if (!sockptr_is_kernel(value))
 		return -ENOPROTOOPT;
-	if (!sk || len != sizeof(struct ksock_query))
-		return -EINVAL;
-	if (sk->sk_type == SOCK_STREAM)
-		kinet_stream_query(sk, value.kernel);
-	else
-		kinet_query_fill(sk, value.kernel);
-	return 0;
+	switch (name) {
+	case KSOCK_QUERY:
+		if (!sk || len != sizeof(struct ksock_query))
+			return -EINVAL;
+		kinet_query_state(sk, value.kernel);
+		return 0;
+	case KSOCK_OPTION:
+		if (!sk || len != sizeof(struct ksock_option))
+			return -EINVAL;
+		return kinet_query_option(sk, value.kernel);
+	default:
+		return -ENOPROTOOPT;
+	}
 }

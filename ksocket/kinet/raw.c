@@ -14,6 +14,7 @@
 #include <net/raw.h>
 #include <net/transp_v6.h>
 #include <net/udp.h>
+#include <ksocket/family.h>
 #include <uapi/linux/kinet.h>
 
 #include "kinet.h"
@@ -523,63 +524,59 @@ static int kinet_raw_setsockopt(struct sock *sk, int level, int name,
 	return kinet_setsockopt(sk, level, name, value, len);
 }
 
-static int kinet_raw_get6(struct sock *sk, int name, char __user *value,
-			  int __user *len)
+static int kinet_raw_get6(struct sock *sk, struct ksock_option *opt)
 {
-	int number;
-
-	switch (name) {
+	switch (opt->name) {
 	case IPV6_CHECKSUM:
-		number = READ_ONCE(kinet_sk(sk)->checksum);
-		break;
+		return kinet_tell_number(opt, READ_ONCE(kinet_sk(sk)->checksum));
 	case IPV6_HDRINCL:
-		number = ksock_compat_inet_test(sk, HDRINCL, hdrincl);
-		break;
+		return kinet_tell_number(opt, ksock_compat_inet_test(sk, HDRINCL,
+								     hdrincl));
 	default:
 		return -ENOPROTOOPT;
 	}
-	return kinet_put_option(value, len, &number, sizeof(number));
 }
 
-static int kinet_raw_get_filter(struct sock *sk, int name, char __user *value,
-				int __user *len)
+static int kinet_raw_get_filter(struct sock *sk, struct ksock_option *opt)
 {
 	const struct kinet_sock *k = kinet_sk(sk);
 
-	if (name != ICMP_FILTER)
+	if (opt->name != ICMP_FILTER)
 		return -ENOPROTOOPT;
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMP)
 		return -EOPNOTSUPP;
-	return kinet_put_option(value, len, &k->icmp_filter, sizeof(k->icmp_filter));
+	return kinet_tell_option(opt, &k->icmp_filter, sizeof(k->icmp_filter));
 }
 
-static int kinet_raw_get_filter6(struct sock *sk, int name, char __user *value,
-				 int __user *len)
+static int kinet_raw_get_filter6(struct sock *sk, struct ksock_option *opt)
 {
 	const struct kinet_sock *k = kinet_sk(sk);
 
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMPV6)
 		return -EOPNOTSUPP;
-	if (name != ICMPV6_FILTER)
+	if (opt->name != ICMPV6_FILTER)
 		return -ENOPROTOOPT;
-	return kinet_put_option(value, len, &k->icmp6_filter,
-				sizeof(k->icmp6_filter));
+	return kinet_tell_option(opt, &k->icmp6_filter, sizeof(k->icmp6_filter));
 }
 
-static int kinet_raw_getsockopt(struct sock *sk, int level, int name,
-				char __user *value, int __user *len)
+/**
+ * kinet_raw_get_option() - read one of the options that are a raw socket's own
+ * @sk: sock
+ * @opt: option; its value is told
+ *
+ * Return: as kinet_get_option().
+ */
+int kinet_raw_get_option(struct sock *sk, struct ksock_option *opt)
 {
-	int protocol = kinet_raw_protocol(sk);
-
-	if (level == SOL_KINET && name == KINET_RAW_PROTOCOL)
-		return kinet_put_option(value, len, &protocol, sizeof(protocol));
-	if (kinet_raw_has6(sk, level, name))
-		return kinet_raw_get6(sk, name, value, len);
-	if (level == SOL_RAW)
-		return kinet_raw_get_filter(sk, name, value, len);
-	if (level == SOL_ICMPV6 && sk->sk_family == AF_INET6)
-		return kinet_raw_get_filter6(sk, name, value, len);
-	return kinet_getsockopt(sk, level, name, value, len);
+	if (opt->level == SOL_KINET && opt->name == KINET_RAW_PROTOCOL)
+		return kinet_tell_number(opt, kinet_raw_protocol(sk));
+	if (kinet_raw_has6(sk, opt->level, opt->name))
+		return kinet_raw_get6(sk, opt);
+	if (opt->level == SOL_RAW)
+		return kinet_raw_get_filter(sk, opt);
+	if (opt->level == SOL_ICMPV6 && sk->sk_family == AF_INET6)
+		return kinet_raw_get_filter6(sk, opt);
+	return -ENOIOCTLCMD;
 }
 
 KSOCK_COMPAT_PROTO_IOCTL(kinet_raw_ioctl, kinet_queue_len)
@@ -590,7 +587,7 @@ KSOCK_COMPAT_PROTO_IOCTL(kinet_raw_ioctl, kinet_queue_len)
 	.disconnect		= kinet_raw_disconnect,			\
 	.ioctl			= kinet_raw_ioctl,			\
 	.setsockopt		= kinet_raw_setsockopt,			\
-	.getsockopt		= kinet_raw_getsockopt,			\
+	.getsockopt		= kinet_getsockopt,			\
 	.sendmsg		= kinet_raw_sendmsg,			\
 	.recvmsg		= kinet_raw_recvmsg,			\
 	.hash			= kinet_raw_hash,			\

@@ -11,6 +11,7 @@
 #include <linux/udp.h>
 #include <net/ip.h>
 #include <net/transp_v6.h>
+#include <ksocket/family.h>
 
 #include "kinet.h"
 
@@ -177,16 +178,51 @@ int kinet_setsockopt(struct sock *sk, int level, int name, sockptr_t value,
 }
 
 /**
- * kinet_put_option() - answer getsockopt(2)
- * @value: where the value is stored
- * @len: bytes of room there, then of the value
- * @from: the value
- * @size: bytes of it
+ * kinet_tell_option() - tell an option's value
+ * @opt: option
+ * @value: the value
+ * @len: bytes of it
  *
- * Return: 0, -EINVAL, -EFAULT.
+ * Return: 0.
  */
-int kinet_put_option(char __user *value, int __user *len, const void *from,
-		     unsigned int size)
+int kinet_tell_option(struct ksock_option *opt, const void *value,
+		      unsigned int len)
+{
+	memcpy(opt->value, value, len);
+	opt->len = len;
+	return 0;
+}
+
+int kinet_tell_number(struct ksock_option *opt, int number)
+{
+	return kinet_tell_option(opt, &number, sizeof(number));
+}
+
+/**
+ * kinet_get_option() - read one of the options that are kinet's own
+ * @sk: sock
+ * @opt: option; its value is told
+ *
+ * Context: Process context. May sleep.
+ * Return: 0, -ENOIOCTLCMD for one that is the kernel's to answer, -ENOPROTOOPT,
+ * and what the option says.
+ */
+int kinet_get_option(struct sock *sk, struct ksock_option *opt)
+{
+	if (sk->sk_type == SOCK_STREAM)
+		return kinet_stream_get_option(sk, opt);
+	if (sk->sk_type == SOCK_RAW)
+		return kinet_raw_get_option(sk, opt);
+	if (opt->level != SOL_UDP)
+		return -ENOIOCTLCMD;
+	if (opt->name != UDP_CORK)
+		return -ENOPROTOOPT;
+	return kinet_tell_number(opt, kinet_sk(sk)->corked);
+}
+
+/* Numbers are cut, too. */
+static int kinet_put_option(const struct ksock_option *opt, char __user *value,
+			    int __user *len)
 {
 	int room;
 
@@ -194,26 +230,16 @@ int kinet_put_option(char __user *value, int __user *len, const void *from,
 		return -EFAULT;
 	if (room < 0)
 		return -EINVAL;
-	room = min_t(unsigned int, room, size);
-	if (put_user(room, len) || copy_to_user(value, from, room))
+	room = min_t(unsigned int, room, opt->len);
+	if (put_user(room, len) || copy_to_user(value, opt->value, room))
 		return -EFAULT;
 	return 0;
-}
-
-static int kinet_get_udp(struct sock *sk, int name, char __user *value,
-			 int __user *len)
-{
-	int on = kinet_sk(sk)->corked;
-
-	if (name != UDP_CORK)
-		return -ENOPROTOOPT;
-	return kinet_put_option(value, len, &on, sizeof(on));
 }
 
 /**
  * kinet_getsockopt() - getsockopt(2), but for SOL_SOCKET
  * @sk: sock
- * @level: SOL_IP, SOL_IPV6, SOL_UDP
+ * @level: level of the option
  * @name: option
  * @value: where its value is stored
  * @len: bytes of room there, then of the value
@@ -223,8 +249,14 @@ static int kinet_get_udp(struct sock *sk, int name, char __user *value,
 int kinet_getsockopt(struct sock *sk, int level, int name, char __user *value,
 		     int __user *len)
 {
-	if (level == SOL_UDP && sk->sk_type == SOCK_DGRAM)
-		return kinet_get_udp(sk, name, value, len);
+	struct ksock_option opt;
+	int err;
+
+	opt.level = level;
+	opt.name = name;
+	err = kinet_get_option(sk, &opt);
+	if (err != -ENOIOCTLCMD)
+		return err ?: kinet_put_option(&opt, value, len);
 	if (sk->sk_family == AF_INET)
 		return ip_getsockopt(sk, level, name, value, len);
 	return ipv6_getsockopt(sk, level, name, value, len);

@@ -3,6 +3,7 @@
  * Options of level IPPROTO_TCP
  */
 #include <linux/tcp.h>
+#include <ksocket/family.h>
 
 #include "stream.h"
 
@@ -271,7 +272,7 @@ static u32 kinet_tcp_told_clamp(const struct sock *sk)
 	return tp->clamp ?: tp->stood ? sk->sk_rcvbuf / 2 : 0;
 }
 
-static int kinet_tcp_get(struct sock *sk, int name, int *value)
+static int kinet_tcp_get_number(struct sock *sk, int name, int *value)
 {
 	const struct kinet_tcp *tp = kinet_tcp(sk);
 
@@ -401,38 +402,45 @@ static void kinet_tcp_info(struct sock *sk, struct tcp_info *info)
 	info->tcpi_notsent_bytes = kinet_tcp_unsent(tp);
 }
 
-/**
- * kinet_stream_getsockopt() - getsockopt(2), but for SOL_SOCKET
- * @sk: sock
- * @level: SOL_TCP, SOL_IP, SOL_IPV6
- * @name: option
- * @value: where its value is stored
- * @len: bytes of room there, then of the value
- *
- * Return: 0, -ENOPROTOOPT, and what the option says.
- */
-int kinet_stream_getsockopt(struct sock *sk, int level, int name,
-			    char __user *value, int __user *len)
+static int kinet_tcp_get(struct sock *sk, struct ksock_option *opt)
 {
 	struct tcp_info info;
 	int number, err;
 
-	if (level != SOL_TCP)
-		return kinet_getsockopt(sk, level, name, value, len);
-	if (name == TCP_CONGESTION)
-		return kinet_put_option(value, len, kinet_reno.name,
-					sizeof(kinet_reno.name));
-	/* Of reno there is nothing more to be said. */
-	if (name == TCP_CC_INFO)
-		return kinet_put_option(value, len, NULL, 0);
-	if (name == TCP_INFO) {
-		lock_sock(sk);
+	BUILD_BUG_ON(sizeof(info) > sizeof(opt->value));
+	sock_owned_by_me(sk);
+	switch (opt->name) {
+	case TCP_CONGESTION:
+		return kinet_tell_option(opt, kinet_reno.name,
+					 sizeof(kinet_reno.name));
+	case TCP_CC_INFO:
+		/* Of reno there is nothing more to be said. */
+		opt->len = 0;
+		return 0;
+	case TCP_INFO:
 		kinet_tcp_info(sk, &info);
-		release_sock(sk);
-		return kinet_put_option(value, len, &info, sizeof(info));
+		return kinet_tell_option(opt, &info, sizeof(info));
+	default:
+		err = kinet_tcp_get_number(sk, opt->name, &number);
+		return err ?: kinet_tell_number(opt, number);
 	}
+}
+
+/**
+ * kinet_stream_get_option() - read one of the options that are a stream's own
+ * @sk: sock
+ * @opt: option; its value is told
+ *
+ * Return: as kinet_get_option().
+ */
+int kinet_stream_get_option(struct sock *sk, struct ksock_option *opt)
+{
+	int err;
+
+	if (opt->level != SOL_TCP)
+		return -ENOIOCTLCMD;
 	lock_sock(sk);
-	err = kinet_tcp_get(sk, name, &number);
+	err = kinet_tcp_get(sk, opt);
 	release_sock(sk);
-	return err ?: kinet_put_option(value, len, &number, sizeof(number));
+	return err;
 }

@@ -620,7 +620,7 @@ KSOCK_COMPAT_PROTO_ACCEPT(kinet_stream_accept, kinet_tcp_accept)
 	.ioctl			= kinet_stream_ioctl,			\
 	.shutdown		= kinet_stream_shutdown,		\
 	.setsockopt		= kinet_stream_setsockopt,		\
-	.getsockopt		= kinet_stream_getsockopt,		\
+	.getsockopt		= kinet_getsockopt,			\
 	.keepalive		= kinet_stream_keepalive,		\
 	.sendmsg		= kinet_stream_sendmsg,			\
 	.recvmsg		= kinet_stream_recvmsg,			\

@@ -510,8 +510,6 @@ int kinet_stream_set_rcvlowat(struct sock *sk, int value);
 void kinet_tcp_was_read(struct sock *sk);
 int kinet_stream_setsockopt(struct sock *sk, int level, int name,
 			    sockptr_t value, unsigned int len);
-int kinet_stream_getsockopt(struct sock *sk, int level, int name,
-			    char __user *value, int __user *len);
 void kinet_stream_keepalive(struct sock *sk, int on);
 
 #endif /* _KINET_STREAM_H */
