@@ -32,11 +32,8 @@ class Kinet(int):
 KINET, KINET6 = Kinet(INET), Kinet(INET6)
 every_family = pytest.mark.parametrize("family", [INET, INET6, UNIX, KINET, KINET6],
                                        ids=["inet", "inet6", "unix", "kinet", "kinet6"])
-# ksocket's options and ioctls, and its sends without a copy, don't know kinet's streams yet.
-host_family = pytest.mark.parametrize("family", [INET, INET6, UNIX],
-                                      ids=["inet", "inet6", "unix"])
-inet_dgram = pytest.mark.parametrize("family", [INET, INET6, KINET, KINET6],
-                                     ids=["inet", "inet6", "kinet", "kinet6"])
+any_inet = pytest.mark.parametrize("family", [INET, INET6, KINET, KINET6],
+                                   ids=["inet", "inet6", "kinet", "kinet6"])
 inet_family = pytest.mark.parametrize("family", [INET, INET6], ids=["inet", "inet6"])
 every_kind = pytest.mark.parametrize("kind", [STREAM, DGRAM], ids=["stream", "dgram"])
 
@@ -91,17 +88,22 @@ class Ends(contextlib.ExitStack):
         with self.net.server if family == UNIX else end or self.net.client:
             return self.device.socket(getattr(family, "domain", family), kind, flags=flags)
 
-    def user(self, family=INET, kind=STREAM, end=None):
-        """A socket of this process, which waits for BOUND at most."""
+    def user(self, family=INET, kind=STREAM, end=None, twin=False):
+        """A socket of this process, which waits for BOUND at most.
+
+        It is one of the host's, also where the ksocket that it meets is one of
+        kinet's; but a twin is what the ksocket is.
+        """
+        make = kinet.open_socket if twin and isinstance(family, Kinet) else socket.socket
         with end or self.net.server:
-            sock = self.enter_context(socket.socket(family, kind))
+            sock = self.enter_context(make(family, kind))
         sock.settimeout(BOUND)
         return sock
 
-    def user_listener(self, family=INET, kind=STREAM, backlog=16):
+    def user_listener(self, family=INET, kind=STREAM, backlog=16, twin=False):
         if family == VSOCK:
             load_vsock()
-        sock = self.user(family, kind)
+        sock = self.user(family, kind, twin=twin)
         sock.bind(self.address(family))
         sock.listen(backlog)
         return sock
@@ -133,10 +135,11 @@ class Ends(contextlib.ExitStack):
         sock.connect(where(listener))
         return sock, self.accepted(listener)
 
-    def user_stream(self, family=INET, prepare=None):
+    def user_stream(self, family=INET, prepare=None, twin=False):
         """The same with a process's socket at both ends, to compare with."""
         listener = self.user_listener(family)
-        sock = self.user(family, end=self.net.server if family == UNIX else self.net.client)
+        sock = self.user(family, end=self.net.server if family == UNIX else self.net.client,
+                         twin=twin)
         if prepare:
             prepare(sock)
         sock.connect(listener.getsockname())

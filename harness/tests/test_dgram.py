@@ -9,7 +9,7 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import NULL_DATA, NULL_DONE
-from peers import (DGRAM, INET, INET6, KINET, KINET6, UNIX, every_family, inet_dgram, name,
+from peers import (DGRAM, INET, INET6, KINET, KINET6, UNIX, any_inet, every_family, name,
                    where)
 
 pytestmark = pytest.mark.smoke
@@ -213,7 +213,7 @@ def refused(ends, family):
     return sock
 
 
-@inet_dgram
+@any_inet
 @pytest.mark.parametrize("op", ["send", "recv"])
 def test_port_unreachable(ends, family, op):
     """udp(7): the next call on a connected socket says ECONNREFUSED, once."""
@@ -223,7 +223,7 @@ def test_port_unreachable(ends, family, op):
         -errno.EAGAIN, -errno.ECONNREFUSED if op == "send" else -errno.EAGAIN)
 
 
-@inet_dgram
+@any_inet
 def test_port_unreachable_wakes_the_receiver(ends, family):
     """A receiver that waits is told."""
     sock, peer = ends.dgram(family)
@@ -233,7 +233,7 @@ def test_port_unreachable_wakes_the_receiver(ends, family):
     assert call.result() == -errno.ECONNREFUSED
 
 
-@inet_dgram
+@any_inet
 def test_refusal_is_an_option_too(ends, family):
     """SO_ERROR tells and takes it."""
     sock = refused(ends, family)

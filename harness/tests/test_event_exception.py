@@ -9,7 +9,7 @@ import pytest
 
 from events import Events, both_modes
 from ksock import ERRQUEUE, URG
-from peers import INET, inet_dgram, inet_family
+from peers import INET, any_inet, inet_family
 
 pytestmark = [pytest.mark.smoke, both_modes]
 
@@ -100,7 +100,7 @@ def queue_errors(sock, family):
         sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
 
 
-@inet_dgram
+@any_inet
 def test_error_queue(ends, family, mode):
     """UDP with IP_RECVERR: nobody has the port, which is also an error (-1)."""
     sock, peer = ends.dgram(family)

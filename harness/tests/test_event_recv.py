@@ -10,7 +10,7 @@ import pytest
 
 from events import Events, amount, both_modes
 from ksock import DEFERRED
-from peers import DGRAM, INET, SEQPACKET, UNIX, connections, every_family, inet_dgram, inet_family
+from peers import DGRAM, INET, SEQPACKET, UNIX, any_inet, connections, every_family, inet_family
 
 pytestmark = pytest.mark.smoke
 
@@ -109,7 +109,7 @@ def test_empty_datagram(ends, family, mode):
 
 
 @both_modes
-@inet_dgram
+@any_inet
 def test_error_without_data(ends, family, mode):
     """UDP: nobody has the port, -1; the next call says what it is."""
     sock, peer = ends.dgram(family)
@@ -121,7 +121,7 @@ def test_error_without_data(ends, family, mode):
 
 
 @both_modes
-@inet_dgram
+@any_inet
 def test_bad_checksum(ends, family, mode):
     """UDP: nothing to receive, nothing told."""
     sock = ends.ksocket(family, DGRAM)

@@ -16,7 +16,7 @@ import pytest
 from blocked import until
 from events import Events, both_modes
 from ksock import ERRQUEUE, URG
-from peers import INET, UNIX, connections, every_family, inet_dgram, inet_family, reset, where
+from peers import INET, UNIX, any_inet, connections, every_family, inet_family, reset, where
 
 pytestmark = [pytest.mark.smoke, both_modes]
 
@@ -149,7 +149,7 @@ def test_datagrams(ends, family, first, mode):
     told.expect(("recv", len(first) or -1))
 
 
-@inet_dgram
+@any_inet
 def test_datagram_error(ends, family, mode):
     """UDP: an error that nobody has taken is recv(-1)."""
     sock, peer = ends.dgram(family)

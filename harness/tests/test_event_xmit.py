@@ -9,13 +9,12 @@ import pytest
 
 from events import Events, both_modes
 from ksock import DEFERRED
-from peers import (INET, UNIX, connections, drain, every_family, fill, inet_dgram,
-                   inet_family, push, reset)
+from peers import (INET, UNIX, any_inet, connections, drain, every_family, fill, push, reset)
 from topology import slowed
 
 pytestmark = [pytest.mark.smoke, both_modes]
 
-STREAMS = connections("inet", "inet6", "unix")
+STREAMS = connections("inet", "inet6", "unix", "kinet", "kinet6")
 
 
 def fill_queue(sock) -> int:
@@ -73,7 +72,7 @@ def test_not_without_a_short_send(ends, family, mode):
     told.expect(("recv", 1))
 
 
-@inet_family
+@any_inet
 def test_larger_buffer(ends, family, mode):
     """SO_SNDBUF makes room: a direct callback runs inside of the call."""
     sock, _peer = ends.stream(family, prepare=lambda s: s.setsockopt(
@@ -109,7 +108,7 @@ def test_unix_datagrams(ends, mode):
     assert sock.send(b"x", socket.MSG_DONTWAIT) == 1
 
 
-@inet_dgram
+@any_inet
 def test_udp(ends, family, mode):
     """The queue of the device has sent some."""
     sock, peer = ends.dgram(family)
@@ -205,7 +204,7 @@ def test_no_room_after_the_end(ends, family, kind, mode):
     told.expect("xmit", ("recv", 1))
 
 
-@inet_family
+@any_inet
 def test_reset_ends_sending(ends, family, mode):
     """Of a full buffer as well: derived from the change of state."""
     sock, peer = ends.stream(family)

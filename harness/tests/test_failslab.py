@@ -18,8 +18,8 @@ import pytest
 
 from blocked import until
 from ksock import BVEC, Device, KSocket, NULL_ADDR
-from peers import (DGRAM, INET, INET6, STREAM, UNIX, Ends, host_family, every_kind, inet_family,
-                   where)
+from peers import (DGRAM, INET, INET6, KINET, STREAM, UNIX, Ends, any_inet, every_family,
+                   every_kind, where)
 
 DEBUGFS = Path("/sys/kernel/debug")
 KNOBS = {"failslab": ("ignore-gfp-wait",),
@@ -86,7 +86,7 @@ def make(ends, fail, family, kind):
     ends.ksocket(family, kind).close()
 
 
-@host_family
+@every_family
 @every_kind
 def test_socket(pair, family, kind):
     """No socket, no handle; then one. ENFILE is what socket(2) says without an inode."""
@@ -102,7 +102,7 @@ def bind(ends, fail, family, kind):
     assert other.call("bind", address=sock.getsockname()).result == -errno.EADDRINUSE
 
 
-@host_family
+@every_family
 @every_kind
 def test_bind(pair, family, kind):
     """The address is free until bind succeeds. TCP says EADDRINUSE without a bucket."""
@@ -120,7 +120,7 @@ def listen(ends, fail, family):
     assert sock.accept()[0].recv(8) == b"hello"
 
 
-@host_family
+@every_family
 def test_listen(pair, family):
     """A listener that could not be made can be made again."""
     walk(pair, listen, family, also=[errno.EADDRINUSE])
@@ -138,7 +138,7 @@ def accept(ends, fail, family):
     assert client.recv(8) == b"back"
 
 
-@host_family
+@every_family
 def test_accept(pair, family):
     """The connection waits on, with its data: none is lost."""
     assert walk(pair, accept, family, also=[errno.ENFILE]) >= 2
@@ -157,7 +157,7 @@ def connect(ends, fail, family):
         listener.accept()
 
 
-@host_family
+@every_family
 def test_connect(pair, family):
     """After an error the socket can connect; there is one connection, not two."""
     assert walk(pair, connect, family) >= 1
@@ -173,7 +173,7 @@ def associate(ends, fail, family):
     assert peer.recv(8) == b"hello"
 
 
-@host_family
+@every_family
 def test_connect_datagrams(pair, family):
     """Likewise."""
     walk(pair, associate, family)
@@ -198,7 +198,7 @@ def send(ends, fail, family, op, memory):
         peer.recv(8)
 
 
-@host_family
+@every_family
 @pytest.mark.parametrize("op, memory", [("send", 0), ("sendmsg", 0), ("sendmsg", BVEC)],
                          ids=["send", "sendmsg-kvec", "sendmsg-bvec"])
 def test_send(pair, family, op, memory):
@@ -222,7 +222,7 @@ def send_datagram(ends, fail, family, op):
     assert peer.recv(65536) == DATA
 
 
-@host_family
+@every_family
 @pytest.mark.parametrize("op", ["send", "sendto", "sendmsg"])
 def test_send_datagram(pair, family, op):
     """An error means that nothing went; the next one goes."""
@@ -240,7 +240,7 @@ def send_pages(ends, fail, family, kind, op):
         assert sock.call("parcel", a=done.call.d).count == 1
 
 
-@host_family
+@every_family
 @every_kind
 @pytest.mark.parametrize("op", ["send_bvec", "send_zc"])
 def test_send_pages(pair, family, kind, op):
@@ -258,7 +258,7 @@ def receive(ends, fail, family, kind, op):
     assert sock.recv(8) == b"next"
 
 
-@host_family
+@every_family
 @every_kind
 @pytest.mark.parametrize("op", ["recv", "recvfrom", "recvmsg"])
 def test_receive(pair, family, kind, op):
@@ -298,7 +298,7 @@ def shut(ends, fail, family):
     reset(peer)
 
 
-@host_family
+@every_family
 def test_shutdown(pair, family):
     """The direction is ended. TCP gives up on the FIN that it has no memory for."""
     walk(pair, shut, family)
@@ -313,7 +313,7 @@ def close(ends, fail, family):
     reset(peer)
 
 
-@host_family
+@every_family
 def test_close(pair, family):
     """Closing never fails, and what was sent arrives."""
     walk(pair, close, family)
@@ -326,7 +326,7 @@ def close_with_reset(ends, fail, family):
     reset(peer)
 
 
-@inet_family
+@any_inet
 def test_close_with_reset(pair, family):
     """Nor does a reset."""
     walk(pair, close_with_reset, family)
@@ -354,7 +354,7 @@ QUESTIONS = {
 }
 
 
-@host_family
+@every_family
 @pytest.mark.parametrize("op", QUESTIONS)
 def test_questions(pair, family, op):
     """Calls that need no memory say the same without."""
@@ -363,6 +363,7 @@ def test_questions(pair, family, op):
 
 SETTINGS = {
     "congestion": (INET, STREAM, option(13, b"reno", socket.IPPROTO_TCP)),
+    "kinet-congestion": (KINET, STREAM, option(13, b"reno", socket.IPPROTO_TCP)),
     "ip-options": (INET, DGRAM, option(4, b"\1\1\1\0", socket.IPPROTO_IP)),
     "membership": (INET, DGRAM, option(35, socket.inet_aton("239.1.2.3") +
                                        socket.inet_aton("10.1.0.1"), socket.IPPROTO_IP)),

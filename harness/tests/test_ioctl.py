@@ -9,7 +9,7 @@ import termios
 import pytest
 
 from blocked import Blocked, until
-from peers import (DGRAM, INET, STREAM, UNIX, host_family, every_kind, fill, inet_family,
+from peers import (DGRAM, INET, KINET, STREAM, UNIX, any_inet, every_family, every_kind, fill,
                    user_ioctl, where)
 
 pytestmark = pytest.mark.smoke
@@ -30,7 +30,7 @@ def user_pair(ends, family, kind):
 
 
 @every_kind
-@host_family
+@every_family
 def test_readable(ends, family, kind):
     """FIONREAD: a stream's bytes; the length of the next datagram, also after a peek."""
     first = 8 if kind == STREAM else 5
@@ -50,7 +50,7 @@ def test_readable(ends, family, kind):
         assert ask(FIONREAD) == 0
 
 
-@inet_family
+@any_inet
 def test_empty_datagram(ends, family):
     """FIONREAD of a datagram without bytes is 0, though there is one."""
     sock, peer = ends.dgram(family)
@@ -60,7 +60,7 @@ def test_empty_datagram(ends, family):
     assert sock.recv(8) == b""
 
 
-@host_family
+@every_family
 def test_readable_at_the_end(ends, family):
     """FIONREAD counts no end of file."""
     sock, peer = ends.stream(family)
@@ -72,7 +72,7 @@ def test_readable_at_the_end(ends, family):
     assert sock.ioctl(FIONREAD) == 0
 
 
-@host_family
+@every_family
 @pytest.mark.parametrize("cmd", [FIONREAD, SIOCOUTQ], ids=["FIONREAD", "SIOCOUTQ"])
 def test_queues_of_a_listener(ends, family, cmd):
     """A listener has none: what a process's listener says."""
@@ -87,7 +87,7 @@ def test_queues_of_a_listener(ends, family, cmd):
         assert done.result == -errno.EINVAL
 
 
-@inet_family
+@any_inet
 def test_unacknowledged(ends, family):
     """SIOCOUTQ: what is sent and not acknowledged, or waits behind a full window."""
     sock, peer = ends.stream(family)
@@ -118,7 +118,7 @@ def test_unread_by_the_unix_peer(ends, kind):
     assert sock.ioctl(SIOCOUTQ) == user_ioctl(user, SIOCOUTQ) == 0
 
 
-@inet_family
+@any_inet
 def test_mark(ends, family):
     """SIOCATMARK: true just before the urgent byte, as for a process's socket."""
     sock, peer = ends.stream(family)
@@ -143,7 +143,8 @@ def test_mark(ends, family):
     assert seen[0] == seen[1] == [0, 0, b"ab", 1, b"!", b"cd", 0]
 
 
-@pytest.mark.parametrize("family, kind", [(INET, DGRAM), (UNIX, DGRAM)], ids=["udp", "unix"])
+@pytest.mark.parametrize("family, kind", [(INET, DGRAM), (UNIX, DGRAM), (KINET, DGRAM)],
+                         ids=["udp", "unix", "kinet"])
 def test_mark_is_for_streams(ends, family, kind):
     """SIOCATMARK of datagrams."""
     assert ends.ksocket(family, kind).call("ioctl", a=SIOCATMARK).result == -errno.ENOTTY

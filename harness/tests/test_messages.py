@@ -13,7 +13,7 @@ import pytest
 from blocked import Blocked, until
 from ksock import BVEC, KVEC, NULL_ADDR, NULL_DONE, unpack
 from peers import (DGRAM, INET, INET6, STREAM, UNIX, every_family, every_kind,
-                   inet_dgram, where)
+                   any_inet, where)
 
 pytestmark = pytest.mark.smoke
 
@@ -99,7 +99,7 @@ def test_message_is_all_or_an_error(ends, memory):
 
 # --- control data that comes in
 
-@inet_dgram
+@any_inet
 @every_memory
 def test_where_it_came_in(ends, family, memory):
     """IP_PKTINFO, IPV6_PKTINFO: the device, and the address it was sent to."""
@@ -146,7 +146,7 @@ def unreachable(ends, family):
     return sock, address, (level, option)
 
 
-@inet_dgram
+@any_inet
 def test_error_queue(ends, family):
     """IP_RECVERR, IPV6_RECVERR: what was sent, where to, and who refused it why."""
     sock, address, option = unreachable(ends, family)
@@ -162,7 +162,7 @@ def test_error_queue(ends, family):
     assert unpack(data[16:])[0] == address[0]           # the offender
 
 
-@inet_dgram
+@any_inet
 def test_error_queue_does_not_block(ends, family):
     """recv(2), MSG_ERRQUEUE: an empty queue is EAGAIN."""
     sock, _peer = ends.dgram(family)
@@ -172,7 +172,7 @@ def test_error_queue_does_not_block(ends, family):
 
 # --- control data that goes out
 
-@inet_dgram
+@any_inet
 @every_memory
 def test_hop_limit_of_one_datagram(ends, family, memory):
     """IP_TTL, IPV6_HOPLIMIT in a message hold for this one."""

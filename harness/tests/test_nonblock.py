@@ -11,7 +11,7 @@ import pytest
 
 from blocked import Blocked, until
 from ksock import KSocket
-from peers import (DGRAM, INET, UNIX, host_family, every_kind, fill, inet_family, where)
+from peers import DGRAM, INET, UNIX, any_inet, every_family, every_kind, fill, where
 
 pytestmark = pytest.mark.smoke
 
@@ -33,7 +33,7 @@ def set_mode(sock, flags):
 # --- non-blocking calls
 
 @by_flag_or_mode
-@host_family
+@every_family
 @every_kind
 def test_receive(ends, family, kind, flags):
     """EAGAIN while there is nothing, then the data."""
@@ -47,7 +47,7 @@ def test_receive(ends, family, kind, flags):
 
 
 @by_flag_or_mode
-@host_family
+@every_family
 def test_send(ends, family, flags):
     """The part that fits, then EAGAIN, then again when the peer has read."""
     sock, peer = ends.stream(family)
@@ -79,7 +79,7 @@ def test_send_to_a_full_peer(ends, flags):
     assert peer.recv(8) == b"y"
 
 
-@host_family
+@every_family
 def test_accept(ends, family):
     """EAGAIN while nobody waits; the new socket is blocking."""
     listener = ends.listener(family)
@@ -95,7 +95,7 @@ def test_accept(ends, family):
     assert (call.result(), call.done.data) == (0, b"hello")
 
 
-@inet_family
+@any_inet
 def test_connect(ends, family):
     """EINPROGRESS; once poll says that it is writable, SO_ERROR tells the outcome."""
     listener = ends.user_listener(family)
@@ -110,7 +110,7 @@ def test_connect(ends, family):
     assert peer.recv(8) == b"hello"
 
 
-@inet_family
+@any_inet
 def test_refused_connect(ends, family):
     """EINPROGRESS; then SO_ERROR says ECONNREFUSED, once."""
     nobody = ends.user(family)
@@ -158,7 +158,7 @@ def test_blocking_again(ends, kind):
 
 # --- flags of receiving
 
-@host_family
+@every_family
 def test_peek(ends, family):
     """MSG_PEEK leaves a stream's bytes where they are."""
     sock, peer = ends.stream(family)
@@ -168,7 +168,7 @@ def test_peek(ends, family):
     assert sock.recv(8) == b"hello"
 
 
-@host_family
+@every_family
 def test_wait_for_all(ends, family):
     """MSG_WAITALL returns when the room is full."""
     sock, peer = ends.stream(family)
@@ -180,7 +180,7 @@ def test_wait_for_all(ends, family):
     assert sock.recv(8) == b"g"
 
 
-@host_family
+@every_family
 def test_wait_for_all_till_the_end(ends, family):
     """recv(2): less than asked for when the stream ends."""
     sock, peer = ends.stream(family)
@@ -190,7 +190,7 @@ def test_wait_for_all_till_the_end(ends, family):
     assert (call.result(), call.done.count, call.done.data[:3]) == (0, 3, b"abc")
 
 
-@inet_family
+@any_inet
 def test_throw_away(ends, family):
     """tcp(7), MSG_TRUNC: the received bytes are discarded, not stored."""
     sock, peer = ends.stream(family)
@@ -203,7 +203,7 @@ def test_throw_away(ends, family):
 
 # --- urgent data
 
-@inet_family
+@any_inet
 def test_urgent_byte(ends, family):
     """tcp(7): POLLPRI tells, MSG_OOB takes it, the stream is without it."""
     sock, peer = ends.stream(family)
@@ -215,7 +215,7 @@ def test_urgent_byte(ends, family):
     assert sock.recv(8) == b"ab"
 
 
-@inet_family
+@any_inet
 def test_urgent_byte_sent(ends, family):
     """MSG_OOB the other way."""
     sock, peer = ends.stream(family)
@@ -225,7 +225,7 @@ def test_urgent_byte_sent(ends, family):
     assert peer.recv(8) == b"ab"
 
 
-@inet_family
+@any_inet
 def test_urgent_byte_in_line(ends, family):
     """SO_OOBINLINE leaves it in the stream; a read stops before the mark."""
     sock, peer = ends.stream(family)
@@ -265,14 +265,14 @@ def same(sock, user, has=0, lacks=0):
     assert sock.poll() & EVERY | sock.poll() & (ERR | HUP) == user_poll(user)
 
 
-@host_family
+@every_family
 @every_kind
 def test_poll_of_a_new_socket(ends, family, kind):
     """Neither bound nor connected."""
     same(ends.ksocket(family, kind), ends.user(family, kind))
 
 
-@host_family
+@every_family
 def test_poll_of_a_listener(ends, family):
     """Readable when a connection waits."""
     listener, user = ends.listener(family), ends.user_listener(family)
@@ -291,7 +291,7 @@ def two_pairs(ends, family):
     return (*ends.stream(family), *ends.user_stream(family))
 
 
-@host_family
+@every_family
 def test_poll_of_a_stream(ends, family):
     """Idle, with data, when the peer stopped sending, when it left."""
     sock, peer, user, user_peer = two_pairs(ends, family)
@@ -311,7 +311,7 @@ def test_poll_of_a_stream(ends, family):
     same(sock, user, has=IN | HUP | RDHUP)
 
 
-@host_family
+@every_family
 def test_poll_of_a_stream_that_is_full(ends, family):
     """Not writable, until the peer has read."""
     sock, peer = ends.stream(family)
@@ -322,7 +322,7 @@ def test_poll_of_a_stream_that_is_full(ends, family):
     until(lambda: sock.poll() & OUT, "room to send")
 
 
-@inet_family
+@any_inet
 def test_poll_of_a_reset_stream(ends, family):
     """The error stays until it is told."""
     sock, peer, user, user_peer = two_pairs(ends, family)
@@ -346,7 +346,7 @@ def test_poll_while_connecting(ends):
     same(sock, user, lacks=IN | OUT | ERR | HUP)
 
 
-@host_family
+@every_family
 def test_poll_of_datagrams(ends, family):
     """Readable while one is queued."""
     sock, peer = ends.dgram(family)

@@ -5,10 +5,12 @@ import errno
 import socket
 import struct
 
+import kinet
 import pytest
 
 from ksock import NULL_ADDRLEN, NULL_DATA
-from peers import (DGRAM, INET, INET6, STREAM, UNIX, host_family, every_kind, inet_family, where)
+from peers import (DGRAM, INET, INET6, KINET, KINET6, STREAM, UNIX, Kinet, any_inet,
+                   every_family, every_kind, where)
 
 pytestmark = pytest.mark.smoke
 
@@ -89,44 +91,47 @@ def compare(sock, user, family, kind):
 
 # --- defaults
 
-@host_family
+@every_family
 @every_kind
 def test_defaults(ends, family, kind):
     """A new ksocket has what a new socket of a process has."""
-    compare(ends.ksocket(family, kind), ends.user(family, kind), family, kind)
+    compare(ends.ksocket(family, kind), ends.user(family, kind, twin=True), family, kind)
 
 
-@host_family
+@every_family
 def test_defaults_of_a_listener(ends, family):
     """Likewise when it listens."""
-    compare(ends.listener(family), ends.user_listener(family), family, STREAM)
+    compare(ends.listener(family), ends.user_listener(family, twin=True), family, STREAM)
 
 
-@host_family
+@every_family
 def test_defaults_when_connected(ends, family):
     """Likewise with a peer: sizes, MTU and segment size are those of the path."""
     sock, _peer = ends.stream(family)
-    user, _peer = ends.user_stream(family)
+    user, _peer = ends.user_stream(family, twin=True)
     compare(sock, user, family, STREAM)
 
 
-@inet_family
+@any_inet
 def test_defaults_of_connected_datagrams(ends, family):
     """Likewise for UDP, which then has a path, too."""
     peer = ends.user(family, DGRAM)
     peer.bind(ends.address(family))
-    sock, user = ends.ksocket(family, DGRAM), ends.user(family, DGRAM, ends.net.client)
+    sock = ends.ksocket(family, DGRAM)
+    user = ends.user(family, DGRAM, ends.net.client, twin=True)
     for end in (sock, user):
         end.connect(where(peer))
     compare(sock, user, family, DGRAM)
 
 
-@host_family
+@every_family
 @every_kind
 def test_what_it_is(ends, family, kind):
     """SO_DOMAIN, SO_TYPE, SO_PROTOCOL"""
     sock = ends.ksocket(family, kind)
     protocol = {STREAM: socket.IPPROTO_TCP, DGRAM: socket.IPPROTO_UDP}[kind]
+    if isinstance(family, Kinet):
+        protocol = {STREAM: kinet.PROTO_STREAM, DGRAM: kinet.PROTO_DGRAM}[kind]
     assert sock.getsockopt(*READ_ONLY["SO_DOMAIN"]) == family
     assert sock.getsockopt(*READ_ONLY["SO_TYPE"]) == kind
     assert sock.getsockopt(*READ_ONLY["SO_PROTOCOL"]) == (0 if family == UNIX else protocol)
@@ -134,13 +139,16 @@ def test_what_it_is(ends, family, kind):
 
 # --- setting
 
-WHERE = [(INET, STREAM), (INET, DGRAM), (INET6, STREAM), (INET6, DGRAM), (UNIX, STREAM),
-         (UNIX, DGRAM)]
+WHERE = [(family, kind) for family in (INET, INET6, UNIX, KINET, KINET6)
+         for kind in (STREAM, DGRAM)]
 
 
 @pytest.mark.parametrize("name", NUMBERS)
 def test_every_number(ends, name):
-    """Set to good and bad values: the same errno and the same value as for a process."""
+    """Set to good and bad values: the same errno and the same value as for a process.
+
+    Of kinet's as for a process's socket of the host.
+    """
     option = NUMBERS[name]
     with ends.net.client:
         values = [*VALUES, socket.if_nametoindex("eth")]
@@ -159,15 +167,16 @@ def test_every_number(ends, name):
 def test_numbers_of_a_connection(ends, name):
     """The same on connected sockets, where some can't be set any more."""
     option = NUMBERS[name]
-    sock, user = ends.stream()[0], ends.user_stream()[0]
-    # 0 again at the end: bound to a device that isn't there, they could not even close.
-    for value in [*VALUES, 0]:
-        raw = struct.pack("=i", value)
-        assert write(sock, option, raw) == user_write(user, option, raw)
-        assert read(sock, option) == user_read(user, option)
+    for family in (INET, KINET):
+        sock, user = ends.stream(family)[0], ends.user_stream(family)[0]
+        # 0 again at the end: bound to a device that isn't there, they could not even close.
+        for value in [*VALUES, 0]:
+            raw = struct.pack("=i", value)
+            assert write(sock, option, raw) == user_write(user, option, raw)
+            assert read(sock, option) == user_read(user, option)
 
 
-@host_family
+@every_family
 @every_kind
 def test_linger(ends, family, kind):
     """SO_LINGER in seconds"""
@@ -201,7 +210,7 @@ def test_timeout_is_what_was_set(ends):
         assert read(sock, (SOCKET, RCVTIMEO)) == read(sock, (SOCKET, RCVTIMEO_OLD)) == raw
 
 
-@inet_family
+@any_inet
 def test_congestion_control(ends, family):
     """TCP_CONGESTION by name; an unknown one is ENOENT and changes nothing."""
     sock, user = ends.ksocket(family), ends.user(family)
@@ -211,10 +220,10 @@ def test_congestion_control(ends, family):
     assert read(sock, TCP_CONGESTION) == b"reno".ljust(16, b"\0")
 
 
-@inet_family
+@any_inet
 def test_accepted_inherits(ends, family):
     """What a listener's children have of it, as for a process."""
-    listener, user_listener = ends.listener(family), ends.user_listener(family)
+    listener, user_listener = ends.listener(family), ends.user_listener(family, twin=True)
     chosen = {"SO_KEEPALIVE": 1, "SO_RCVBUF": 30000, "SO_SNDBUF": 30000, "SO_PRIORITY": 3,
               "TCP_NODELAY": 1, "TCP_KEEPIDLE": 99, "TCP_USER_TIMEOUT": 5000, "IP_TTL": 77}
     for name, value in chosen.items():
@@ -241,11 +250,12 @@ def info(raw) -> dict:
                      "scale": scale, "pmtu": pmtu, "advmss": advmss, "size": len(raw)}
 
 
-@inet_family
+@any_inet
 def test_info(ends, family):
     """TCP_INFO: as for a process's connection on the same wire."""
     seen = []
-    for end, peer, ask in ((*ends.stream(family), read), (*ends.user_stream(family), user_read)):
+    for end, peer, ask in ((*ends.stream(family), read),
+                           (*ends.user_stream(family, twin=True), user_read)):
         end.send(b"hello")
         assert peer.recv(8) == b"hello"
         peer.send(b"hello back")
@@ -258,9 +268,10 @@ def test_info(ends, family):
     assert seen[0]["snd_mss"] == 1500 - (20 if family == INET else 40) - 20 - 12
 
 
-def test_info_counts(ends):
+@any_inet
+def test_info_counts(ends, family):
     """tcpi_bytes_acked and tcpi_bytes_received, in the later part of the struct."""
-    sock, peer = ends.stream()
+    sock, peer = ends.stream(family)
     sock.send(bytes(1000))
     got = b""
     while len(got) < 1000:
@@ -268,14 +279,17 @@ def test_info_counts(ends):
     peer.send(bytes(500))
     sock.recv_exactly(500)
     acked, received = struct.unpack_from("=QQ", read(sock, TCP_INFO), 120)
-    assert (acked - 1, received) == (1000, 500)             # and the SYN
+    # The SYN has a number, which the host counts.
+    assert (acked, received) == (1000 if isinstance(family, Kinet) else 1001, 500)
 
 
-@pytest.mark.parametrize("option, begins", [(TCP_INFO, b"\x07"), (TCP_CONGESTION, b"c")],
-                         ids=["info", "congestion"])
-def test_cut(ends, option, begins):
+@pytest.mark.parametrize("family, option, begins", [
+    (INET, TCP_INFO, b"\x07"), (INET, TCP_CONGESTION, b"c"),
+    (KINET, TCP_INFO, b"\x07"), (KINET, TCP_CONGESTION, b"r")],
+    ids=["inet-info", "inet-congestion", "kinet-info", "kinet-congestion"])
+def test_cut(ends, family, option, begins):
     """TCP_INFO and TCP_CONGESTION are cut to the room; what is beyond it stays."""
-    sock = ends.ksocket()
+    sock = ends.ksocket(family)
     whole = read(sock, option)
     assert whole.startswith(begins)
     for room in (0, 1, 7, len(whole), len(whole) + 1):
@@ -289,9 +303,10 @@ def test_cut(ends, option, begins):
 
 # --- what can't be read or set
 
-def test_room_too_small(ends):
+@pytest.mark.parametrize("family", [INET6, KINET6], ids=["inet6", "kinet6"])
+def test_room_too_small(ends, family):
     """A number does not fit into less than an int; the room stays as it was."""
-    sock, _peer = ends.stream(INET6)
+    sock, _peer = ends.stream(family)
     for name, option in (NUMBERS | READ_ONLY).items():
         for room in (0, 1, 3, -1, -2**31):
             done = sock.call("getsockopt", data=b"\xaa" * 8, a=option[0], b=option[1], c=room)
@@ -320,17 +335,33 @@ def test_room_for_more(ends):
     assert (done.call.c, done.data) == (4, struct.pack("=i", STREAM) + b"\xaa" * 12)
 
 
+UDP_CORK, TCP_DEFER_ACCEPT, TCP_INQ = (17, 1), (TCP, 9), (TCP, 36)
 UNKNOWN = [(SOCKET, 9999), (SOCKET, -1), (SOCKET, 17), (SOCKET, 25), (TCP, 9999), (TCP, 14),
-           (IP, 9999), (IP, 4), (IPV6, 9999), (IPV6, 57), (17, 1), (9999, 1), (-1, 1), (255, 7)]
+           (IP, 9999), (IP, 4), (IPV6, 9999), (IPV6, 57), UDP_CORK, (9999, 1), (-1, 1), (255, 7)]
 
 
-@host_family
+@every_family
 @every_kind
 def test_unknown_option(ends, family, kind):
     """What is not in the tables can't be read."""
     sock = ends.ksocket(family, kind)
-    assert {option: read(sock, option) for option in UNKNOWN} == dict.fromkeys(
-        UNKNOWN, "ENOPROTOOPT")
+    unknown = [option for option in UNKNOWN
+               if option != UDP_CORK or not isinstance(family, Kinet) or kind != DGRAM]
+    assert {option: read(sock, option) for option in unknown} == dict.fromkeys(
+        unknown, "ENOPROTOOPT")
+
+
+def test_options_of_kinet(ends):
+    """What is not in the tables is read where kinet tells it."""
+    raw = kinet.SOL_KINET, kinet.RAW_PROTOCOL
+    for kind, option, value in ((STREAM, TCP_DEFER_ACCEPT, 7), (STREAM, TCP_INQ, 1),
+                                (DGRAM, UDP_CORK, 1), (socket.SOCK_RAW, raw, 89)):
+        with ends.net.client:
+            # By its number a raw socket has no protocol yet.
+            sock = ends.device.socket(INET, kind, kinet.PROTO_RAW) if option == raw else (
+                ends.ksocket(KINET, kind))
+        sock.setsockopt(*option, value)
+        assert sock.getsockopt(*option) == value
 
 
 # Unknown ones, and those that can only be read
@@ -338,7 +369,7 @@ NOT_SET = [(SOCKET, 9999), (TCP, 9999), (IP, 9999), (IPV6, 9999), (9999, 1), (-1
            (SOCKET, 3), (SOCKET, 4), (SOCKET, 30)]
 
 
-@host_family
+@every_family
 @every_kind
 def test_option_that_can_not_be_set(ends, family, kind):
     """ENOPROTOOPT, as setsockopt(2) says."""
@@ -348,7 +379,7 @@ def test_option_that_can_not_be_set(ends, family, kind):
 
 
 @pytest.mark.parametrize("family, kind", [(INET, DGRAM), (INET6, DGRAM), (UNIX, STREAM),
-                                          (UNIX, DGRAM)])
+                                          (UNIX, DGRAM), (KINET, DGRAM), (KINET6, DGRAM)])
 def test_tcp_option_of_another_socket(ends, family, kind):
     """UDP and AF_UNIX have no TCP in them."""
     sock = ends.ksocket(family, kind)
@@ -357,7 +388,7 @@ def test_tcp_option_of_another_socket(ends, family, kind):
         assert write(sock, option, bytes(4)) == -errno.ENOPROTOOPT
 
 
-@pytest.mark.parametrize("family", [INET, UNIX], ids=["inet", "unix"])
+@pytest.mark.parametrize("family", [INET, UNIX, KINET], ids=["inet", "unix", "kinet"])
 def test_ipv6_option_of_another_family(ends, family):
     """Nor have IPv4 and AF_UNIX an IPv6."""
     sock = ends.ksocket(family)
@@ -369,14 +400,15 @@ def test_ipv6_option_of_another_family(ends, family):
 @pytest.mark.parametrize("name", NUMBERS)
 def test_value_too_short(ends, name):
     """setsockopt(2): EINVAL for a length that is none, and as for a process for a short one."""
-    sock, user = ends.ksocket(INET6), ends.user(INET6)
     option = NUMBERS[name]
-    for length in (-1, -2**31):
-        assert sock.call("setsockopt", data=bytes(4), a=option[0], b=option[1],
-                         c=length).result == -errno.EINVAL
-    for length in (0, 1, 3):
-        assert write(sock, option, b"\1\0\0\0"[:length]) == (
-            user_write(user, option, b"\1\0\0\0"[:length]))
+    for family in (INET6, KINET6):
+        sock, user = ends.ksocket(family), ends.user(family)
+        for length in (-1, -2**31):
+            assert sock.call("setsockopt", data=bytes(4), a=option[0], b=option[1],
+                             c=length).result == -errno.EINVAL
+        for length in (0, 1, 3):
+            assert write(sock, option, b"\1\0\0\0"[:length]) == (
+                user_write(user, option, b"\1\0\0\0"[:length]))
 
 
 def test_value_from_nowhere(ends):
