@@ -37,8 +37,9 @@ void kinet_stream_query(struct sock *sk, struct ksock_query *query)
 	query->room = __sk_stream_is_writeable(sk, 1);
 	query->connected = stood;
 	query->eof = shut & RCV_SHUTDOWN;
-	query->write_over = shut & SEND_SHUTDOWN;
 	query->over = state == TCP_CLOSE;
+	/* An error is reported before the rest is done. */
+	query->write_over = shut & SEND_SHUTDOWN || (stood && query->over);
 	query->urgent = READ_ONCE(tp->urgent);
 	query->at_mark = query->urgent &&
 			 READ_ONCE(tp->copied_seq) == query->urg_seq;
