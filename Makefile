@@ -65,9 +65,9 @@ harness:
 kunit:
 	@$(LAB) kunit --kernel debug
 
-## kunit-uml: the KUnit suites in user-mode Linux, in seconds
+## kunit-uml: the KUnit suites in user-mode Linux, in seconds; or LOTS= random schedules of streams
 kunit-uml:
-	@$(LAB) kunit --kernel uml
+	@$(LAB) kunit --kernel uml $(if $(LOTS),--lots '$(LOTS)')
 
 ## check: checkpatch, sparse, W=1, kernel-doc, include directions, python and shell lint
 check:

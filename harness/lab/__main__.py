@@ -38,7 +38,7 @@ def check(_args):
 
 def kunit(args):
     from . import kunit as suites
-    return finish(suites.run(args.kernel))
+    return finish(suites.run(args.kernel, count=args.lots))
 
 
 def selftest(args):
@@ -98,6 +98,8 @@ def parser():
         one.add_argument("--kernel", default=kernel)
         one.add_argument("--tests", default="", help="a pytest -k expression")
         one.add_argument("--mark", default="not soak", help="a pytest -m expression")
+        if name == "kunit":
+            one.add_argument("--lots", type=int, default=0, help="so many schedules of streams")
         one.set_defaults(call=call)
     one = commands.add_parser("bench")
     one.add_argument("--tests", default="", help="rows whose name contains this")

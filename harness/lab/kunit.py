@@ -2,6 +2,9 @@
 """Runs the KUnit suites in a guest; the kernel's own parser reads the result."""
 
 import json
+import os
+import secrets
+from dataclasses import dataclass
 from pathlib import Path
 
 from . import kernels, modules, ownkernel, packages
@@ -17,44 +20,66 @@ MODULES = (("ksocket/ksocket.ko", "kunit/ksocket_kunit.ko"),
            ("ksocket/kinet/kinet.ko", "kunit/kinet/kinet_kunit.ko"))
 BEGIN, END = "lab: kunit begins", "lab: kunit ends"
 BUDGET = 600
+LONG = 7200         # seconds for many schedules
 
 
-def run(name: str = "debug", say=print) -> Report:
-    """Boot the kernel, load the suites, count their cases."""
+@dataclass
+class Choice:
+    """Which suites are played, and with what parameters"""
+
+    name: str = "kunit"
+    modules: tuple = MODULES
+    parameters: tuple = ()
+    append: str = ""            # to the kernel's command line
+    budget: int = BUDGET
+
+
+def lots(count: int, say) -> Choice:
+    """So many random schedules of kinet's streams, and nothing else"""
+    seed = int(os.environ.get("KSOCKET_SEED") or 0) or secrets.randbelow(1 << 32) or 1
+    say(f"{count} schedules of tcp_seed={seed} (KSOCKET_SEED)")
+    return Choice("kunit-lots", MODULES[1:], (f"tcp_seed={seed}", f"stream_lots={count}"),
+                  "kunit.filter_glob=kinet_stream_lots", LONG)
+
+
+def run(name: str = "debug", say=print, count: int = 0) -> Report:
+    """Boot the kernel, load the suites, count their cases; or play so many random schedules."""
     packages.ensure(packages.TOOLS, say)
     kernel = kernels.get(name, say)
+    choice = lots(count, say) if count else Choice()
     with locked(BUILD / f"{name}-guest", say):
-        return _run(kernel, say)
+        return _run(kernel, choice, say)
 
 
-def _run(kernel, say) -> Report:
-    name = kernel.name
+def _run(kernel, choice: Choice, say) -> Report:
     root = modules.build(kernel, say=say)
-    report = Report(f"kunit {name}")
-    guest = Guest(kernel, f"kunit-{name}")
+    report = Report(f"{choice.name} {kernel.name}")
+    guest = Guest(kernel, f"{choice.name}-{kernel.name}", append=choice.append)
     say(f"booting {kernel.release} (log: {guest.console})")
-    visit(guest, root, report, lambda: _load(guest, root))
+    visit(guest, root, report, lambda: _load(guest, root, choice))
     try:
         pieces = cut(guest.log())
         for number, said in enumerate(pieces, 1):
             _count(guest, f"kunit{number}", said, report, say)
-        if len(pieces) < len(MODULES):
-            report.failed("modules", f"not reached: {MODULES[len(pieces)][1]}")
+        if len(pieces) < len(choice.modules):
+            report.failed("modules", f"not reached: {choice.modules[len(pieces)][1]}")
     except LabError as error:
         report.failed("parser", str(error))
+    if choice.parameters:
+        report.note(" ".join(choice.parameters))
     return report
 
 
-def _load(guest: Guest, root: Path):
+def _load(guest: Guest, root: Path, choice: Choice):
     """Load the suites; their verdict is in the log, insmod's is always good."""
     def mark(text):
         guest.run(["sh", "-c", f"echo '{text}' > /dev/kmsg"])
 
-    for tested, _ in MODULES:
+    for tested, _ in choice.modules:
         guest.run(["insmod", root / tested])
-    for _, suites in MODULES:
+    for _, suites in choice.modules:
         mark(BEGIN)
-        guest.run(["insmod", root / suites], timeout=BUDGET)
+        guest.run(["insmod", root / suites, *choice.parameters], timeout=choice.budget)
         mark(END)
 
 

@@ -38,7 +38,7 @@ def pytest_runtest_logreport(report):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else "expected"
         note(test=report.nodeid, outcome="skipped", text=reason)
     elif report.when == "teardown" and report.nodeid not in settled:
-        note(test=report.nodeid, outcome="passed")
+        note(test=report.nodeid, outcome="passed", **dict(report.user_properties))
 
 
 def read(path):

@@ -8,40 +8,24 @@ the time; each test then looks at one.
 import concurrent.futures
 import contextlib
 import errno
-import hashlib
-import random
 import select
 import socket
-from dataclasses import dataclass, field
 
 import kinet
 import pytest
 import topology
 
 from blocked import until
-from kinet import INET, INET6, address, failure
+from kinet import INET6, address, failure
+from networks import LONG, SIDE_BY_SIDE, Scenario, play
 from peers import inet_family, window_is_closed
 from streams import (KINDS, Info, Streams, error_of, events, exchange, meanwhile, ready, receive,
                      set_option, tcp)
 from test_kinet_stream import DROPS
 from wire import rules
 
-SIDE_BY_SIDE = 10
-LONG = 300      # seconds that the slowest has; the guest may be under emulation
 ERR = select.POLLERR
 PIECE, PIECES = 4096, 300
-
-
-@dataclass
-class Scenario:
-    """What is between the ends, and how much goes each way at once"""
-
-    size: int
-    how: dict = field(default_factory=dict)     # netem's, both ways
-    mtu: int = 1500
-    shrinks: int = 0                            # the path's MTU after half of it
-    family: int = INET
-
 
 SCENARIOS = {
     "clean": Scenario(6_000_000),
@@ -70,59 +54,6 @@ SCENARIOS = {
 }
 
 
-@contextlib.contextmanager
-def network(scenario):
-    """What a scenario is played on; netem has each segment on its own."""
-    with topology.routed() if scenario.shrinks else topology.pair() as net:
-        for end in (net.client, net.server):
-            topology.ip([f"link set eth mtu {scenario.mtu}"], end.name)
-            if scenario.how:
-                topology.ip(["link set eth gso_max_segs 1"], end.name)
-                topology.impair(end, **scenario.how)
-        yield net
-
-
-def shrink(net, mtu):
-    """What is behind the router takes less from now on."""
-    for end, device in ((net.router, "east"), (net.server, "eth")):
-        topology.ip([f"link set {device} mtu {mtu}"], end.name)
-
-
-def digest_of(sock, size) -> bytes:
-    """Of what is received, and its length"""
-    data = receive(sock, size)
-    return hashlib.sha256(data).digest(), len(data)
-
-
-def swap(one, other, size, seed, last=True):
-    """Both send at once; the last time they then close their halves."""
-    dice = random.Random(seed)
-    data = {one: dice.randbytes(size), other: dice.randbytes(size)}
-
-    def send(sock):
-        sock.sendall(data[sock])
-        if last:
-            sock.shutdown(socket.SHUT_WR)
-
-    def get(sock, peer):
-        wanted = hashlib.sha256(data[peer]).digest(), size
-        assert digest_of(sock, size + last) == wanted
-    with meanwhile(send, one), meanwhile(send, other), meanwhile(get, one, other):
-        get(other, one)
-
-
-def play(name, kinds):
-    """A scenario from its beginning to its end"""
-    scenario = SCENARIOS[name]
-    with network(scenario) as net, Streams(net.client, net.server, kinds) as made:
-        one, other = made.connection(scenario.family)
-        if scenario.shrinks:
-            swap(one, other, scenario.size // 2, name, last=False)
-            shrink(net, scenario.shrinks)
-        swap(one, other, scenario.size, name + "again")
-        return Info.of(one), Info.of(other)
-
-
 @pytest.fixture(scope="module")
 def outcome(request):
     """What comes of a scenario; with it begin all of its pair's that were selected."""
@@ -132,8 +63,8 @@ def outcome(request):
     with concurrent.futures.ThreadPoolExecutor(SIDE_BY_SIDE) as pool:
         def result(name, kinds):
             if (name, kinds) not in futures:
-                futures.update({(one, kinds): pool.submit(play, one, kinds) for one in
-                                sorted(names)})
+                futures.update({(one, kinds): pool.submit(play, SCENARIOS[one], kinds, one)
+                                for one in sorted(names)})
             return futures[name, kinds].result(LONG)
         yield result
 
@@ -141,11 +72,7 @@ def outcome(request):
 @pytest.mark.parametrize("name", SCENARIOS)
 def test_transfer(outcome, kinds, name):
     """Both ways at once: all arrives as it was sent, and then the end."""
-    infos = outcome(name, kinds)
-    if SCENARIOS[name].shrinks:
-        assert [info.pmtu for info in infos] == [SCENARIOS[name].shrinks] * 2
-    if name.startswith("loss"):
-        assert sum(info.total_retrans for info in infos) > 1
+    outcome(name, kinds).is_of(SCENARIOS[name])
 
 
 # --- a peer that doesn't read
