@@ -42,7 +42,7 @@ void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
 	iph->version = 4;
 	iph->ihl = 5;
 	iph->ttl = 64;
-	iph->protocol = IPPROTO_TCP;
+	iph->protocol = kinet_net(&init_net)->wire->stream;
 	iph->saddr = htonl(INADDR_LOOPBACK);
 	iph->daddr = htonl(INADDR_LOOPBACK);
 	th = skb_put_zero(skb, sizeof(*th));

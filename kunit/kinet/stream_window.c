@@ -4,6 +4,7 @@
  * and 3.8.6.2
  */
 #include <linux/tcp.h>
+#include <net/ip.h>
 
 #include "stream_wire.h"
 
@@ -45,6 +46,28 @@ static u32 heard(struct stream_talk *talk)
 		sum += seg.len;
 	}
 	return sum;
+}
+
+/* --- 3.7.1: segment size --- */
+
+/* On a wire where nothing is divided below */
+static void segments_fit_the_new_route(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+	int segs = 0;
+
+	stream_wire_isolate(true);
+	establish(test, &talk, STREAM_WINDOW);
+	stream_mtu = STREAM_MTU / 4;
+	rt_genid_bump_ipv4(&init_net);
+	write(&talk, 2 * STREAM_MSS);
+	while (stream_hear(&talk, &seg)) {
+		KUNIT_EXPECT_LE(test, sizeof(struct iphdr) + KINET_TCP_HEADER + seg.len,
+				stream_mtu);
+		segs++;
+	}
+	KUNIT_EXPECT_GT(test, segs, 2);
 }
 
 /* --- 3.7.4: Nagle --- */
@@ -404,6 +427,7 @@ static void shut_window_takes_no_text(struct kunit *test)
 }
 
 static struct kunit_case window_cases[] = {
+	KUNIT_CASE(segments_fit_the_new_route),
 	KUNIT_CASE(small_ones_wait_for_the_first),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),

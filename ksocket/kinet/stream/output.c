@@ -271,19 +271,16 @@ static void kinet_tcp_tally_out(struct sock *sk, const struct sk_buff *skb,
 	tally->sent_at = now;
 }
 
-/* Every segment of a connection leaves here; @skb has its data. */
+/*
+ * Every segment of a connection leaves here, by the route that there is; @skb has
+ * its data, which was measured by that.
+ */
 static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flags,
 			  u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	bool data = skb->len;
-	int err;
 
-	err = kinet_tcp_route(sk);
-	if (err) {
-		kfree_skb(skb);
-		return err;
-	}
 	kinet_tcp_divide(skb, tp->mss, tp->flow.family);
 	kinet_tcp_tally_out(sk, skb, now);
 	kinet_tcp_header(sk, skb, seq, flags, now);
@@ -318,8 +315,12 @@ static struct sk_buff *kinet_tcp_alloc(const struct kinet_tcp *tp)
 
 static int kinet_tcp_send_bare(struct sock *sk, u32 seq, u8 flags)
 {
-	struct sk_buff *skb = kinet_tcp_alloc(kinet_tcp(sk));
+	int err = kinet_tcp_route(sk);
+	struct sk_buff *skb;
 
+	if (err)
+		return err;
+	skb = kinet_tcp_alloc(kinet_tcp(sk));
 	return skb ? kinet_tcp_xmit(sk, skb, seq, flags, kinet_tcp_clock(sk)) :
 		     -ENOBUFS;
 }
@@ -422,6 +423,10 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
 	u8 flags = KINET_ACK;
 	int err;
 
+	/* A new one may take less. */
+	err = kinet_tcp_route(sk);
+	if (err)
+		return err;
 	want = min_t(u32, stop - seq, KINET_BURST_MAX - KINET_BURST_MAX % tp->mss);
 	/* What divides it looks at the pseudo-header of TCP. */
 	if (kinet_tcp_is_isolated(&tp->flow))
