@@ -20,25 +20,25 @@ STOCK, OURS = ("stock", "stock"), ("ours", "ours")
 LEAST = -1                                  # the MTU that each IP version asks for:
 LEASTS = {INET: 576, INET6: 1280}
 LOSSY = {
-    "loss-1": Scenario(1_000_000, {"loss": "1%"}),
+    "loss-1": Scenario(700_000, {"loss": "1%"}),
     "loss-5": Scenario(300_000, {"loss": "5%"}),
     "bursts": Scenario(400_000, {"loss": "gemodel 1% 25%"}),
-    "reorder-near": Scenario(800_000, {"delay": "5ms", "reorder": "25% 50%"}),
-    "reorder-far": Scenario(800_000, {"delay": "10ms 8ms"}),
+    "reorder-near": Scenario(500_000, {"delay": "5ms", "reorder": "25% 50%"}),
+    "reorder-far": Scenario(500_000, {"delay": "10ms 8ms"}),
     "corrupt": Scenario(400_000, {"corrupt": "2%"}),
     "delay-loss": Scenario(200_000, {"delay": "20ms", "loss": "1%"}),
     "all-of-it": Scenario(150_000, {"delay": "10ms 5ms", "loss": "1%", "duplicate": "2%",
                                     "corrupt": "1%", "reorder": "10%"}),
 }
 NETWORKS = LOSSY | {
-    "delay-1": Scenario(2_000_000, {"delay": "1ms"}),
-    "delay-10": Scenario(2_000_000, {"delay": "10ms"}),
-    "delay-50": Scenario(1_000_000, {"delay": "50ms"}),
+    "delay-1": Scenario(1_000_000, {"delay": "1ms"}),
+    "delay-10": Scenario(1_000_000, {"delay": "10ms"}),
+    "delay-50": Scenario(700_000, {"delay": "50ms"}),
     "delay-200": Scenario(500_000, {"delay": "200ms"}),
-    "duplicate": Scenario(1_000_000, {"duplicate": "20%"}),
+    "duplicate": Scenario(500_000, {"duplicate": "20%"}),
     "narrow": Scenario(300_000, {"rate": "1mbit"}),
     "narrow-short": Scenario(300_000, {"rate": "1mbit", "limit": 10}),
-    "mtu-least": Scenario(800_000, mtu=LEAST),
+    "mtu-least": Scenario(400_000, mtu=LEAST),
     "mtu-1280": Scenario(2_000_000, mtu=1280),
     "mtu-9000": Scenario(5_000_000, mtu=9000),
     "shrinks": Scenario(1_000_000, shrinks=1300),
