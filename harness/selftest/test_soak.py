@@ -78,13 +78,18 @@ def test_runs():
 
 def test_lots_have_a_seed(monkeypatch):
     """That of the caller, or another one each time; it is told."""
-    def parameters():
-        said = []
-        choice = kunit.lots(50, said.append)
-        assert choice.parameters[1] == "stream_lots=50"
-        assert choice.parameters[0] in said[0]
-        return choice.parameters[0]
     monkeypatch.setenv("KSOCKET_SEED", "5")
-    assert parameters() == "tcp_seed=5"
+    choice = kunit.lots(50)
+    assert choice.loads[0][1] == ("tcp_seed=5", "stream_lots=50")
+    assert "KSOCKET_SEED=5" in choice.note
     monkeypatch.delenv("KSOCKET_SEED")
-    assert parameters() != parameters()
+    assert kunit.lots(50).note != kunit.lots(50).note
+
+
+def test_lots_are_played_by_parts(monkeypatch):
+    """No case may take too long; none is played twice, and none is left out."""
+    monkeypatch.setattr(kunit, "AT_ONCE", 100)
+    loads = kunit.lots(250).loads
+    assert [parameters[1] for _, parameters in loads] == [f"stream_lots={count}"
+                                                          for count in (100, 100, 50)]
+    assert len({parameters[0] for _, parameters in loads}) == 3
