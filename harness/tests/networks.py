@@ -66,12 +66,12 @@ def network(scenario):
     """What a scenario is played on; netem has each segment on its own."""
     with topology.routed() if scenario.shrinks else topology.pair() as net:
         for end in (net.client, net.server):
-            topology.ip([f"link set eth mtu {scenario.mtu}"], end.name)
+            segments = " gso_max_segs 1" if scenario.how else ""
+            topology.ip([f"link set eth mtu {scenario.mtu}{segments}"], end.name)
             end.sysctl("net.kinet.mode", scenario.mode)
             for name in scenario.without:
                 end.sysctl(f"net.kinet.{name}", 0)
             if scenario.how:
-                topology.ip(["link set eth gso_max_segs 1"], end.name)
                 topology.impair(end, **scenario.how)
         yield net
 
