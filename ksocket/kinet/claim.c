@@ -219,6 +219,9 @@ int kinet_claim_take(struct sock *sk, unsigned short port)
 			       sk->sk_type == SOCK_STREAM ? IPPROTO_TCP :
 							    IPPROTO_UDP,
 			       &claim->sock);
+	/* So the kernel says that it has no memory for a struct socket. */
+	if (err == -ENFILE)
+		err = -ENOMEM;
 	if (err)
 		goto free;
 	err = kinet_claim_bind(claim);
