@@ -53,9 +53,10 @@ def nothing_is_held():
 
 
 @pytest.fixture(scope="module", autouse=True)
-def buffers_are_the_hosts(pair):
-    """The host's depend on how much memory there is."""
-    names, ends = ("tcp_rmem", "tcp_wmem"), (pair.client, pair.server)
+def settings_are_the_hosts(pair):
+    """The host's buffers depend on how much memory there is, and its patience with a SYN is
+    shorter than RFC 9293 asks for."""
+    names, ends = ("tcp_rmem", "tcp_wmem", "tcp_syn_retries"), (pair.client, pair.server)
 
     def setting(end, family, name):
         with end:
