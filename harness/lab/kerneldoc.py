@@ -36,7 +36,8 @@ TOPICS = (
     ("options", "Options and control",
      ("ksock_tune", "struct ksock_tuning", "ksock_setsockopt", "ksock_getsockopt",
       "ksock_ioctl")),
-    ("families", "For a protocol family of its own", ("struct ksock_query",)),
+    ("families", "For a protocol family of its own", ("struct ksock_query",
+                                                      "struct ksock_option")),
 )
 
 

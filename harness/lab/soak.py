@@ -38,7 +38,8 @@ def lots(say) -> Report:
 
 
 # Two CPUs meet what one doesn't, but under emulation the matrix would take a day.
-RUNS = (("debug", tests_of("debug", mark=MOST)),
+RUNS = (("deb6.12", tests_of("deb6.12", mark="not soak")),
+        ("debug", tests_of("debug", mark=MOST)),
         ("kcsan", tests_of("kcsan", "churn")),
         ("uml", lots),
         ("uml", tests_of("uml", "kinet_stream_matrix or kinet_stream_long")))

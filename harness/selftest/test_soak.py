@@ -69,9 +69,10 @@ def test_runs():
     """All kernels, one, one that has no runs of its own, and what tests are named."""
     def names(kernel="", tests=""):
         return [name for name, _run in soak.chosen(kernel, tests)]
-    assert names() == ["debug", "kcsan", "uml", "uml"]
+    assert names() == ["deb6.12", "debug", "kcsan", "uml", "uml"]
     assert names("uml") == ["uml", "uml"]
     assert names("deb6.12") == ["deb6.12"]
+    assert names("deb6.1") == ["deb6.1"]
     assert names(tests="x") == ["debug"]
     assert names("uml", "x") == ["uml"]
 

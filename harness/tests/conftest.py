@@ -27,8 +27,9 @@ MODULES = ("ksocket/ksocket.ko", "ksocket/kinet/kinet.ko", "harness/modules/ksoc
 
 
 # What a second CPU, or a caller that sleeps in a call, has a part in: `make test`
-# runs these on the debug kernel under emulation too. All the others meet the
-# same checkers in user-mode Linux, at ten times the speed.
+# runs these under emulation too, on the debug kernel and on Debian's of the same
+# source. All the others meet the same checkers in user-mode Linux, at ten times the
+# speed.
 SMP = {"test_actor", "test_churn", "test_close", "test_concurrent", "test_event_lifetime",
        "test_event_races", "test_example_chat", "test_example_echo", "test_example_http",
        "test_example_ping", "test_example_relay", "test_kinet_dgram", "test_kinet_raw",
