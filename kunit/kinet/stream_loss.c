@@ -19,29 +19,6 @@ static void establish(struct kunit *test, struct stream_talk *talk, bool sacks)
 	stream_establish(talk, false, RTT);
 }
 
-static void write(struct stream_talk *talk, u32 segments)
-{
-	size_t len = segments * STREAM_MSS;
-	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
-	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
-			(int)len);
-}
-
-/* Bytes that were sent, all of them new and in order */
-static u32 heard(struct stream_talk *talk)
-{
-	u32 from = talk->snd_nxt, sum = 0;
-	struct stream_seg seg;
-
-	while (stream_hear(talk, &seg)) {
-		KUNIT_EXPECT_EQ(talk->test, seg.seq, from + sum);
-		sum += seg.len;
-	}
-	return sum;
-}
-
 static void acks(struct stream_talk *talk, u32 ack)
 {
 	stream_say(talk, ACK, talk->rcv_nxt, ack, 0);
@@ -63,14 +40,14 @@ static void sacks(struct stream_talk *talk, u32 una, u32 from, u32 to)
 static void grow(struct kunit *test, struct stream_talk *talk)
 {
 	establish(test, talk, false);
-	write(talk, INITIAL);
-	KUNIT_ASSERT_EQ(test, heard(talk), INITIAL * STREAM_MSS);
+	stream_user_writes(talk, INITIAL * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(talk), INITIAL * STREAM_MSS);
 	acks(talk, talk->snd_nxt);
 	/* RFC 3465, section 2.3: two more, for an acknowledgment of many */
-	write(talk, INITIAL + 2);
-	KUNIT_ASSERT_EQ(test, heard(talk), (INITIAL + 2) * STREAM_MSS);
+	stream_user_writes(talk, (INITIAL + 2) * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(talk), (INITIAL + 2) * STREAM_MSS);
 	acks(talk, talk->snd_nxt);
-	KUNIT_ASSERT_EQ(test, heard(talk), 0);
+	KUNIT_ASSERT_EQ(test, stream_heard(talk), 0);
 }
 
 /* RFC 5681, section 4.1: RW = min (IW, cwnd) */
@@ -80,8 +57,8 @@ static void idleness_restarts_the_window(struct kunit *test)
 
 	grow(test, &talk);
 	stream_wait(KINET_SECOND);
-	write(&talk, INITIAL + 4);
-	KUNIT_EXPECT_EQ(test, heard(&talk), INITIAL * STREAM_MSS);
+	stream_user_writes(&talk, (INITIAL + 4) * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), INITIAL * STREAM_MSS);
 }
 
 /* A retransmission time-out is 200 ms here at least. */
@@ -91,8 +68,8 @@ static void short_idleness_does_not(struct kunit *test)
 
 	grow(test, &talk);
 	stream_wait(200 * STREAM_MS);
-	write(&talk, INITIAL + 4);
-	KUNIT_EXPECT_EQ(test, heard(&talk), (INITIAL + 4) * STREAM_MSS);
+	stream_user_writes(&talk, (INITIAL + 4) * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), (INITIAL + 4) * STREAM_MSS);
 }
 
 /* --- limited transmit --- */
@@ -100,8 +77,8 @@ static void short_idleness_does_not(struct kunit *test)
 static void fill(struct kunit *test, struct stream_talk *talk, bool sacks)
 {
 	establish(test, talk, sacks);
-	write(talk, 2 * INITIAL);
-	KUNIT_ASSERT_EQ(test, heard(talk), INITIAL * STREAM_MSS);
+	stream_user_writes(talk, 2 * INITIAL * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(talk), INITIAL * STREAM_MSS);
 }
 
 /* RFC 3042, section 2 */
@@ -116,7 +93,7 @@ static void duplicates_bring_new_data(struct kunit *test)
 	cwnd = kinet_tcp(talk.sk)->cong.cwnd;
 	for (i = 0; i < 2; i++) {
 		acks(&talk, una);
-		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS,
+		KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), STREAM_MSS,
 				    "duplicate %d", i);
 	}
 	KUNIT_EXPECT_EQ_MSG(test, kinet_tcp(talk.sk)->cong.cwnd, cwnd,
@@ -134,13 +111,13 @@ static void only_news_bring_new_data(struct kunit *test)
 	fill(test, &talk, true);
 	una = talk.snd_nxt - INITIAL * STREAM_MSS;
 	acks(&talk, una);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "nothing is SACKed");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "nothing is SACKed");
 	sacks(&talk, una, 1, 2);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS, "one has arrived");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), STREAM_MSS, "one has arrived");
 	sacks(&talk, una, 1, 2);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "that is known");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "that is known");
 	sacks(&talk, una, 1, 3);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS, "another");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), STREAM_MSS, "another");
 	sacks(&talk, una, 1, 4);
 	stream_expect(&talk, ACK, una, talk.rcv_nxt, STREAM_MSS, "the third");
 }
@@ -165,16 +142,16 @@ static void pipe_is_kept_full(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, talk.snd_nxt, una + (INITIAL + 2) * STREAM_MSS);
 	for (; to <= 8; to++) {
 		sacks(&talk, una, 1, to);
-		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0,
+		KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0,
 				    "pipe is %u segments", INITIAL + 3 - to);
 	}
 	for (; to <= 10; to++) {
 		sacks(&talk, una, 1, to);
-		KUNIT_EXPECT_EQ_MSG(test, heard(&talk), STREAM_MSS,
+		KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), STREAM_MSS,
 				    "%u are SACKed", to - 1);
 	}
 	sacks(&talk, una, 1, 12);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 2 * STREAM_MSS, "two at once");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 2 * STREAM_MSS, "two at once");
 }
 
 static struct kunit_case loss_cases[] = {

@@ -59,6 +59,15 @@ void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
 	stream_arrive(skb);
 }
 
+void stream_user_writes(struct stream_talk *talk, size_t len)
+{
+	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
+
+	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
+	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
+			(int)len);
+}
+
 bool stream_hear(struct stream_talk *talk, struct stream_seg *seg)
 {
 	struct sk_buff *skb = skb_dequeue(&stream_sent);
@@ -93,6 +102,18 @@ bool stream_hear(struct stream_talk *talk, struct stream_seg *seg)
 					   0 : talk->edge_scale));
 	kfree_skb(skb);
 	return true;
+}
+
+u32 stream_heard(struct stream_talk *talk)
+{
+	u32 from = talk->snd_nxt, sum = 0;
+	struct stream_seg seg;
+
+	while (stream_hear(talk, &seg)) {
+		KUNIT_EXPECT_EQ(talk->test, seg.seq, from + sum);
+		sum += seg.len;
+	}
+	return sum;
 }
 
 void stream_expect(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len,

@@ -36,15 +36,6 @@ static void expect_after(struct stream_talk *talk, u64 us, u8 flags, u32 seq,
 	stream_expect_silence(talk, why);
 }
 
-static void write(struct stream_talk *talk, size_t len)
-{
-	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
-	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
-			(int)len);
-}
-
 /* Until the connection is over, at most @most; return how long it took. */
 static u64 until_over(struct stream_talk *talk, u64 most)
 {
@@ -127,7 +118,7 @@ static void lost_syn_makes_it_wait(struct kunit *test)
 	stream_flush(&talk);
 	stream_wait(KINET_SECOND + RTT);
 	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	expect_after(&talk, 3 * KINET_SECOND, ACK, talk.snd_nxt - 5, 5, "again");
 }
@@ -140,7 +131,7 @@ static void data_back_off(struct kunit *test)
 	int i;
 
 	establish(test, &talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "first");
 	for (i = 0; i < 8; i++)
 		expect_after(&talk, RTO << i, ACK, talk.snd_nxt - 5, 5, "again");
@@ -162,7 +153,7 @@ static void another_route_is_looked_for(struct kunit *test)
 	int i;
 
 	establish(test, &talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	before = stream_routes;
 	for (i = 0; i < 3; i++)
 		stream_wait(RTO << i);
@@ -179,7 +170,7 @@ static void backoff_has_a_bound(struct kunit *test)
 	u64 last, longest = 0;
 
 	establish(test, &talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	last = stream_now;
 	while (talk.sk->sk_state != TCP_CLOSE) {
@@ -200,7 +191,7 @@ static void ack_begins_it_anew(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk);
-	write(&talk, 2 * STREAM_MSS);
+	stream_user_writes(&talk, 2 * STREAM_MSS);
 	stream_flush(&talk);
 	stream_wait(250 * STREAM_MS);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - STREAM_MSS, 0);
@@ -223,14 +214,14 @@ static void old_echo_is_no_sample(struct kunit *test)
 	stream_talk_begin(test, &talk);
 	talk.more.has = KINET_HAS_TS;
 	stream_establish(&talk, false, RTT);
-	write(&talk, STREAM_MSS);
+	stream_user_writes(&talk, STREAM_MSS);
 	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
 	talk.more.tsecr = seg.options.tsval;
 	stream_wait(RTT);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
 	rtt = kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt);
 	KUNIT_EXPECT_EQ(test, rtt, RTT);
-	write(&talk, STREAM_MSS);
+	stream_user_writes(&talk, STREAM_MSS);
 	stream_flush(&talk);
 	stream_wait(RTT);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - STREAM_MSS, 0);
@@ -243,7 +234,7 @@ static void nothing_is_waited_for(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
 	/* RFC 9293, MUST-25: nor is it kept alive, unless the user wants it. */
@@ -275,7 +266,7 @@ static void user_timeout_ends_it(struct kunit *test)
 
 	establish(test, &talk);
 	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_USER_TIMEOUT, 5000), 0);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	took = until_over(&talk, 60 * KINET_SECOND);
 	KUNIT_EXPECT_GE(test, took, 5 * KINET_SECOND);
@@ -329,7 +320,7 @@ static void ack_goes_with_data(struct kunit *test)
 	establish(test, &talk);
 	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
 	peer_says(&talk, 5);
-	write(&talk, 3);
+	stream_user_writes(&talk, 3);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 3, "both");
 	stream_wait(RTO - 1);
 	stream_expect_silence(&talk, "nothing is owed");
@@ -389,7 +380,7 @@ static void shut_window_is_probed(struct kunit *test)
 	talk.wnd = 0;
 	peer_says(&talk, 1);
 	stream_flush(&talk);
-	write(&talk, 100);
+	stream_user_writes(&talk, 100);
 	stream_expect_silence(&talk, "the window is shut");
 	for (i = 0; i < 8; i++) {
 		expect_after(&talk, RTO << i, ACK, talk.snd_nxt - 1, 0, "probe");
@@ -420,7 +411,7 @@ static void probe_finds_it_open(struct kunit *test)
 	talk.wnd = 0;
 	peer_says(&talk, 1);
 	stream_flush(&talk);
-	write(&talk, 100);
+	stream_user_writes(&talk, 100);
 	expect_after(&talk, RTO, ACK, talk.snd_nxt - 1, 0, "probe");
 	talk.wnd = STREAM_WINDOW;
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
@@ -436,7 +427,7 @@ static void unanswered_probes_end_it(struct kunit *test)
 	establish(test, &talk);
 	talk.wnd = 0;
 	peer_says(&talk, 1);
-	write(&talk, 100);
+	stream_user_writes(&talk, 100);
 	took = until_over(&talk, 7200 * KINET_SECOND);
 	KUNIT_EXPECT_GE(test, took, 100 * KINET_SECOND);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
@@ -490,7 +481,7 @@ static void nobody_is_asked_twice(struct kunit *test)
 	u64 until;
 
 	keep_alive(&talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	for (until = stream_now + 100 * KINET_SECOND; stream_now < until;) {
 		stream_wait(STREAM_MS);

@@ -21,31 +21,9 @@ static void establish(struct kunit *test, struct stream_talk *talk, u16 wnd)
 	stream_establish(talk, false, RTT);
 }
 
-static void write(struct stream_talk *talk, size_t len)
-{
-	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
-
-	KUNIT_ASSERT_NOT_NULL(talk->test, bytes);
-	KUNIT_ASSERT_EQ(talk->test, stream_write(talk->sock, bytes, len, 0),
-			(int)len);
-}
-
 static void acks(struct stream_talk *talk)
 {
 	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
-}
-
-/* Bytes that were sent, all of them new and in order */
-static u32 heard(struct stream_talk *talk)
-{
-	u32 from = talk->snd_nxt, sum = 0;
-	struct stream_seg seg;
-
-	while (stream_hear(talk, &seg)) {
-		KUNIT_EXPECT_EQ(talk->test, seg.seq, from + sum);
-		sum += seg.len;
-	}
-	return sum;
 }
 
 /* --- 3.7.1: segment size --- */
@@ -61,7 +39,7 @@ static void segments_fit_the_new_route(struct kunit *test)
 	establish(test, &talk, STREAM_WINDOW);
 	stream_mtu = STREAM_MTU / 4;
 	rt_genid_bump_ipv4(&init_net);
-	write(&talk, 2 * STREAM_MSS);
+	stream_user_writes(&talk, 2 * STREAM_MSS);
 	while (stream_hear(&talk, &seg)) {
 		KUNIT_EXPECT_LE(test, sizeof(struct iphdr) + KINET_TCP_HEADER + seg.len,
 				stream_mtu);
@@ -77,13 +55,13 @@ static void small_ones_wait_for_the_first(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 5);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
-	write(&talk, 6);
-	write(&talk, 7);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "the first is on its way");
+	stream_user_writes(&talk, 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
+	stream_user_writes(&talk, 6);
+	stream_user_writes(&talk, 7);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "the first is on its way");
 	acks(&talk);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 13, "all at once");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 13, "all at once");
 }
 
 static void full_ones_wait_for_nothing(struct kunit *test)
@@ -91,12 +69,12 @@ static void full_ones_wait_for_nothing(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 5);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
-	write(&talk, 2 * STREAM_MSS + 9);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 2 * STREAM_MSS);
+	stream_user_writes(&talk, 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
+	stream_user_writes(&talk, 2 * STREAM_MSS + 9);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 2 * STREAM_MSS);
 	acks(&talk);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 9);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 9);
 }
 
 /* MUST-17: it can be turned off. */
@@ -106,10 +84,10 @@ static void nobody_waits_without_nagle(struct kunit *test)
 
 	establish(test, &talk, STREAM_WINDOW);
 	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_NODELAY, 1), 0);
-	write(&talk, 5);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 5);
-	write(&talk, 6);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 6);
+	stream_user_writes(&talk, 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
+	stream_user_writes(&talk, 6);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 6);
 }
 
 /* A FIN behind them ends the wait: nothing will come. */
@@ -118,9 +96,9 @@ static void nobody_waits_before_the_end(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 5);
-	heard(&talk);
-	write(&talk, 6);
+	stream_user_writes(&talk, 5);
+	stream_heard(&talk);
+	stream_user_writes(&talk, 6);
 	kernel_sock_shutdown(talk.sock, SHUT_WR);
 	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 6, "both");
 }
@@ -145,12 +123,12 @@ static void what_was_written_is_pushed(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, 2 * STREAM_MSS);
-	write(&talk, 2 * STREAM_MSS + 5);
+	stream_user_writes(&talk, 2 * STREAM_MSS + 5);
 	expect_push(&talk, 2 * STREAM_MSS, false, "there is more");
 	acks(&talk);
 	expect_push(&talk, 5, true, "the last");
-	write(&talk, 6);
-	write(&talk, 7);
+	stream_user_writes(&talk, 6);
+	stream_user_writes(&talk, 7);
 	acks(&talk);
 	expect_push(&talk, 13, true, "both");
 }
@@ -162,11 +140,11 @@ static void no_more_than_the_window(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, 1200);
-	write(&talk, 5000);
+	stream_user_writes(&talk, 5000);
 	/* The rest of 200 is less than half of it, and not all there is. */
-	KUNIT_EXPECT_EQ(test, heard(&talk), 1000);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 1000);
 	acks(&talk);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 1000);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 1000);
 }
 
 /* RFC 6928, section 2: min (10 * MSS, max (2 * MSS, 14600)) */
@@ -175,8 +153,8 @@ static void no_more_than_the_initial_window(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, 60000);
-	write(&talk, 20 * STREAM_MSS);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 10 * STREAM_MSS);
+	stream_user_writes(&talk, 20 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 10 * STREAM_MSS);
 }
 
 /* MUST-34: a peer that takes it back gets nothing new, and loses nothing. */
@@ -185,14 +163,14 @@ static void shrunk_window_is_borne(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 4 * STREAM_MSS);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	stream_user_writes(&talk, 4 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 4 * STREAM_MSS);
 	talk.wnd = STREAM_MSS;
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - 3 * STREAM_MSS, 0);
-	write(&talk, STREAM_MSS);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "SND.NXT is beyond it");
+	stream_user_writes(&talk, STREAM_MSS);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "SND.NXT is beyond it");
 	acks(&talk);
-	KUNIT_EXPECT_EQ(test, heard(&talk), STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), STREAM_MSS);
 }
 
 /* SHLD-16; MAY-7: what is beyond it is resent, too. */
@@ -202,9 +180,9 @@ static void shrunk_window_is_resent_into(struct kunit *test)
 	u32 una;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 4 * STREAM_MSS);
+	stream_user_writes(&talk, 4 * STREAM_MSS);
 	una = talk.snd_nxt;
-	KUNIT_ASSERT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(&talk), 4 * STREAM_MSS);
 	talk.wnd = STREAM_MSS;
 	stream_say(&talk, ACK, talk.rcv_nxt, una, 0);
 	stream_wait(3 * RTT);
@@ -226,9 +204,9 @@ static void shrunk_window_is_waited_for(struct kunit *test)
 	u32 una, i;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 4 * STREAM_MSS);
+	stream_user_writes(&talk, 4 * STREAM_MSS);
 	una = talk.snd_nxt;
-	KUNIT_ASSERT_EQ(test, heard(&talk), 4 * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(&talk), 4 * STREAM_MSS);
 	talk.wnd = 0;
 	for (i = 0; i < 3600; i++) {
 		stream_wait(KINET_SECOND);
@@ -254,16 +232,16 @@ static void resent_segment_opens_nothing(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 2 * STREAM_MSS);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 2 * STREAM_MSS);
+	stream_user_writes(&talk, 2 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 2 * STREAM_MSS);
 	talk.wnd = 2 * STREAM_MSS;
 	stream_say(&talk, ACK, talk.rcv_nxt + 5, talk.snd_nxt - 2 * STREAM_MSS,
 		   5);
 	talk.wnd = 0;
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
 	stream_flush(&talk);
-	write(&talk, STREAM_MSS);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 0, "all that was offered is full");
+	stream_user_writes(&talk, STREAM_MSS);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "all that was offered is full");
 }
 
 /* 3.8.6.2.1, (3) and (4): less than half of the window waits 0.1 - 1.0 s. */
@@ -273,16 +251,16 @@ static void silly_window_is_not_filled(struct kunit *test)
 	u64 from;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 5);
-	heard(&talk);
+	stream_user_writes(&talk, 5);
+	stream_heard(&talk);
 	talk.wnd = 100;
 	acks(&talk);
-	write(&talk, 400);
+	stream_user_writes(&talk, 400);
 	from = stream_now;
 	while (skb_queue_empty(&stream_sent) && stream_now - from < KINET_SECOND)
 		stream_wait(STREAM_MS);
 	KUNIT_EXPECT_GE(test, stream_now - from, 100 * STREAM_MS);
-	KUNIT_EXPECT_EQ_MSG(test, heard(&talk), 100, "the override time-out");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 100, "the override time-out");
 }
 
 /* (3): half of the largest window that there was goes at once. */
@@ -291,10 +269,10 @@ static void small_buffer_of_the_peer(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, 200);
-	write(&talk, 400);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 200);
+	stream_user_writes(&talk, 400);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 200);
 	acks(&talk);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 200);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 200);
 }
 
 /* (2): all that there is goes, however little, when nothing is on its way. */
@@ -303,12 +281,12 @@ static void all_there_is_goes(struct kunit *test)
 	struct stream_talk talk;
 
 	establish(test, &talk, STREAM_WINDOW);
-	write(&talk, 5);
-	heard(&talk);
+	stream_user_writes(&talk, 5);
+	stream_heard(&talk);
 	talk.wnd = 100;
 	acks(&talk);
-	write(&talk, 100);
-	KUNIT_EXPECT_EQ(test, heard(&talk), 100);
+	stream_user_writes(&talk, 100);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 100);
 }
 
 /* --- 3.8.6.2.2: what we offer --- */
@@ -416,7 +394,7 @@ static void shut_window_takes_no_text(struct kunit *test)
 	struct stream_talk talk = { .test = test };
 
 	fill(&talk);
-	write(&talk, 5);
+	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 1);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "MUST-36");

@@ -119,10 +119,14 @@ struct stream_talk {
 };
 
 void stream_talk_begin(struct kunit *test, struct stream_talk *talk);
+/* So many bytes, which kinet has room for */
+void stream_user_writes(struct stream_talk *talk, size_t len);
 /* A segment of the peer's */
 void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len);
 /* What kinet has sent next, or false for nothing */
 bool stream_hear(struct stream_talk *talk, struct stream_seg *seg);
+/* All that it has sent: bytes, which must be new and in order */
+u32 stream_heard(struct stream_talk *talk);
 /* It is exactly this, and nothing more; numbers as above, STREAM_ANY: whatever */
 void stream_expect(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len,
 		   const char *why);
