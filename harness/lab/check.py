@@ -90,7 +90,7 @@ def name(path: Path) -> str:
     return str(path.relative_to(REPO))
 
 
-def tool(argv, cwd=REPO, timeout=300) -> str:
+def tool(argv, cwd=REPO, timeout=900) -> str:
     """What a checker says; nothing when it is content."""
     done = subprocess.run([str(a) for a in argv], cwd=cwd, text=True, timeout=timeout,
                           stdout=subprocess.PIPE, stderr=subprocess.STDOUT, check=False)
@@ -181,7 +181,7 @@ def kernel_doc(say) -> str:
     """Kernel-doc is complete: the kernel's script has nothing to say."""
     script = source(say) / "scripts/kernel-doc"
     done = subprocess.run(["perl", script, "-none", "-Wall", *c_files()], text=True,
-                          capture_output=True, check=False, timeout=120)
+                          capture_output=True, check=False, timeout=600)
     return (done.stdout + done.stderr).replace(f"{REPO}/", "")
 
 

@@ -19,7 +19,7 @@ from .report import Report
 MODULES = (("ksocket/ksocket.ko", "kunit/ksocket_kunit.ko"),
            ("ksocket/kinet/kinet.ko", "kunit/kinet/kinet_kunit.ko"))
 BEGIN, END = "lab: kunit begins", "lab: kunit ends"
-BUDGET = 600
+BUDGET = 1200
 AT_ONCE = 1000      # schedules: KUnit gives none of its cases more than 300 s
 
 
