@@ -335,6 +335,8 @@ static void draw_settings(struct rnd_state *random)
 	kn->tcp[KINET_TCP_TIMESTAMPS] = tcp_percent(random, 60);
 	kn->tcp[KINET_TCP_SACK] = tcp_percent(random, 70);
 	kn->tcp[KINET_TCP_WINDOW_SCALING] = tcp_percent(random, 70);
+	/* Nor does who has closed give up; see keep_alive(). */
+	kn->tcp[KINET_TCP_ORPHAN_RETRIES] = INT_MAX;
 	stream_mtu = mtus[tcp_random(random, ARRAY_SIZE(mtus))];
 	stream_wire_isolate(tcp_percent(random, 50));
 }
