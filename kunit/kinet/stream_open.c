@@ -18,8 +18,7 @@ static void expect_state(struct stream_talk *talk, int state, const char *why)
 static void connect_by_hand(struct kunit *test, struct stream_talk *talk)
 {
 	stream_talk_begin(test, talk);
-	talk->sock = stream_socket(test, STREAM_PORT);
-	talk->sk = talk->sock->sk;
+	stream_talk_socket(talk);
 	KUNIT_ASSERT_EQ(test, stream_connect(talk->sock, STREAM_PEER),
 			-EINPROGRESS);
 	stream_expect(talk, SYN, STREAM_ANY, 0, 0, "connect()");
@@ -47,8 +46,7 @@ static void syn_echoes_nothing(struct kunit *test)
 	int i;
 
 	stream_talk_begin(test, &talk);
-	talk.sock = stream_socket(test, STREAM_PORT);
-	talk.sk = talk.sock->sk;
+	stream_talk_socket(&talk);
 	talk.more = (struct kinet_options){ .has = KINET_HAS_TS, .tsval = 77 };
 	/* Nor has the second connection of a socket anything from the first. */
 	for (i = 0; i < 2; i++) {

@@ -317,8 +317,7 @@ static void to_syn_received(struct stream_talk *talk)
 
 static void to_syn_sent(struct stream_talk *talk)
 {
-	talk->sock = stream_socket(talk->test, STREAM_PORT);
-	talk->sk = talk->sock->sk;
+	stream_talk_socket(talk);
 	KUNIT_ASSERT_EQ(talk->test, stream_connect(talk->sock, STREAM_PEER),
 			-EINPROGRESS);
 }

@@ -59,6 +59,12 @@ void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
 	stream_arrive(skb);
 }
 
+void stream_talk_socket(struct stream_talk *talk)
+{
+	talk->sock = stream_socket(talk->test, STREAM_PORT);
+	talk->sk = talk->sock->sk;
+}
+
 void stream_user_writes(struct stream_talk *talk, size_t len)
 {
 	char *bytes = kunit_kzalloc(talk->test, len, GFP_KERNEL);
@@ -195,7 +201,7 @@ static void establish_active(struct stream_talk *talk, u64 us)
 {
 	struct kunit *test = talk->test;
 
-	talk->sock = stream_socket(test, STREAM_PORT);
+	stream_talk_socket(talk);
 	KUNIT_ASSERT_EQ(test, stream_connect(talk->sock, STREAM_PEER),
 			-EINPROGRESS);
 	stream_flush(talk);

@@ -55,8 +55,7 @@ static void syn_backs_off(struct kunit *test)
 	int i;
 
 	stream_talk_begin(test, &talk);
-	talk.sock = stream_socket(test, STREAM_PORT);
-	talk.sk = talk.sock->sk;
+	stream_talk_socket(&talk);
 	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_SYNCNT, 4), 0);
 	stream_connect(talk.sock, STREAM_PEER);
 	stream_flush(&talk);
@@ -77,8 +76,7 @@ static void syn_is_sent_for_long(struct kunit *test)
 	struct stream_talk talk;
 
 	stream_talk_begin(test, &talk);
-	talk.sock = stream_socket(test, STREAM_PORT);
-	talk.sk = talk.sock->sk;
+	stream_talk_socket(&talk);
 	stream_connect(talk.sock, STREAM_PEER);
 	KUNIT_EXPECT_GE(test, until_over(&talk, 3600 * KINET_SECOND),
 			180 * KINET_SECOND);
@@ -112,8 +110,7 @@ static void lost_syn_makes_it_wait(struct kunit *test)
 	struct stream_talk talk;
 
 	stream_talk_begin(test, &talk);
-	talk.sock = stream_socket(test, STREAM_PORT);
-	talk.sk = talk.sock->sk;
+	stream_talk_socket(&talk);
 	stream_connect(talk.sock, STREAM_PEER);
 	stream_flush(&talk);
 	stream_wait(KINET_SECOND + RTT);

@@ -298,8 +298,7 @@ static void fill(struct stream_talk *talk)
 	struct kunit *test = talk->test;
 
 	stream_talk_begin(test, talk);
-	talk->sock = stream_socket(test, STREAM_PORT);
-	talk->sk = talk->sock->sk;
+	stream_talk_socket(talk);
 	talk->sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	talk->sk->sk_rcvbuf = 2 * BUFFER;
 	stream_connect(talk->sock, STREAM_PEER);
@@ -353,8 +352,7 @@ static void crumbs_are_taken(struct kunit *test)
 	u32 i;
 
 	stream_talk_begin(test, &talk);
-	talk.sock = stream_socket(test, STREAM_PORT);
-	talk.sk = talk.sock->sk;
+	stream_talk_socket(&talk);
 	talk.sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
 	talk.sk->sk_rcvbuf = SOCK_MIN_RCVBUF;
 	stream_connect(talk.sock, STREAM_PEER);

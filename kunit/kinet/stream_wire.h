@@ -119,6 +119,8 @@ struct stream_talk {
 };
 
 void stream_talk_begin(struct kunit *test, struct stream_talk *talk);
+/* The user's socket, which has not connected yet */
+void stream_talk_socket(struct stream_talk *talk);
 /* So many bytes, which kinet has room for */
 void stream_user_writes(struct stream_talk *talk, size_t len);
 /* A segment of the peer's */
