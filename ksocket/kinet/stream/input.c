@@ -407,7 +407,7 @@ static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	bool expected = kinet_tcp_is_expected(sk, seg);
 
-	if (!expected && kinet_tcp_is_crossed_answer(sk, seg)) {
+	if (kinet_tcp_is_crossed_answer(sk, seg)) {
 		seg->flags &= ~KINET_SYN;
 		seg->seq++;
 	}
