@@ -4,17 +4,15 @@ ways at once."""
 
 import concurrent.futures
 import contextlib
-import fcntl
 import hashlib
 import random
 import socket
-import struct
 import time
 from dataclasses import dataclass, field
 
 import topology
 
-from kinet import INET, INET6, address
+from kinet import INET
 from streams import Info, Streams
 
 SIDE_BY_SIDE = 10   # transfers, as most of them wait most of the time
@@ -63,19 +61,11 @@ class Played:
             assert not [info for info in self.infos if info.options & OPTIONS[name]], name
 
 
-def link_address(end) -> str:
-    """Of an end's device (SIOCGIFHWADDR)"""
-    with end, socket.socket() as sock:
-        told = fcntl.ioctl(sock, 0x8927, struct.pack("16s24x", b"eth"))
-    return told[18:24].hex(":")
-
-
 def acquaint(net):
     """Each end knows the other's link address: who is asked for it three times in vain, as all
     that is lost may be lost in a row, is no host that can be reached."""
     for end, other in ((net.client, net.server), (net.server, net.client)):
-        topology.ip([f"neigh replace {address(other, family)[0]} lladdr {link_address(other)} "
-                     "dev eth nud permanent" for family in (INET, INET6)], end.name)
+        end.knows((other.v4, other.v6), other)
 
 
 @contextlib.contextmanager

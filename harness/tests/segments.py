@@ -141,10 +141,8 @@ class Peer(contextlib.ExitStack):
         """A pair, whose client knows where to find him and segments in software."""
         with topology.pair() as net:
             sums_in_software(net.client)
-            mac = Wire.mac(net.server).hex(":")
-            topology.ip([f"neigh add {host} lladdr {mac} dev eth nud permanent"
-                         for host in HOST.values()] +
-                        ["link set eth gso_max_segs 1"], net.client.name)
+            net.client.knows(HOST.values(), net.server)
+            topology.ip(["link set eth gso_max_segs 1"], net.client.name)
             yield net
 
     # --- sending
@@ -320,14 +318,18 @@ class Host:
         self.peer.connect(options, stamps)
         return self.accepted(), self.peer
 
-    def connecting(self):
-        """A socket that has sent its SYN, which the peer has heard"""
+    def calling(self):
+        """A socket that connects, the peer, and the SYN that he has heard"""
         sock = self.ends(self.socket())
         peer = self.new_peer(sock)
         sock.setblocking(False)
         told = failure(sock.connect, (self.peer_host(), peer.at.port))
         assert told == errno.EINPROGRESS
-        syn = peer.hear("a SYN")
+        return sock, peer, peer.hear("a SYN")
+
+    def connecting(self):
+        """The same, and the peer is to go on from the SYN"""
+        sock, peer, syn = self.calling()
         assert syn.flags == SYN
         peer.at.rcv = syn.end
         return sock, peer
@@ -345,13 +347,3 @@ def lives(sock, peer):
     assert sock.recv(100) == b"alive?"
     sock.sendall(b"alive!")
     assert peer.hear_data(6) == b"alive!"
-
-
-def segments_of(peer, size) -> bytes:
-    """The next so many bytes that the host sends, whatever they are acknowledged by"""
-    data = b""
-    while len(data) < size:
-        segment = peer.hear(f"{size - len(data)} more bytes")
-        if segment.seq == (peer.at.rcv + len(data)) % ROUND:
-            data += segment.data
-    return data

@@ -34,16 +34,9 @@ class Wire(contextlib.ExitStack):
         with there:
             self.sock = self.enter_context(socket.socket(socket.AF_PACKET, socket.SOCK_RAW))
         self.sock.bind(("eth", 0))
-        ours, theirs = (self.mac(end) for end in (there, here))
+        ours, theirs = (end.mac() for end in (there, here))
         self.head = {family: theirs + ours + kind.to_bytes(2, "big")
                      for family, kind in ETHERTYPE.items()}
-
-    @staticmethod
-    def mac(end) -> bytes:
-        """The address of its device"""
-        with end, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
-            sock.bind(("eth", 0))
-            return sock.getsockname()[4]
 
     def send(self, case):
         """All packets of a case"""

@@ -5,7 +5,6 @@ It holds for the host's own TCP, unless a test says otherwise.
 """
 
 import contextlib
-import errno
 import itertools
 import select
 import socket
@@ -15,7 +14,7 @@ import topology
 
 from blocked import until
 from conftest import KernelLog
-from kinet import INET, INET6, failure
+from kinet import INET, INET6
 from segments import (ACK, FIN, HOST, MSS, PSH, ROUND, SACK, SACK_OK, STAMPS, SYN, TCP, WSCALE,
                       Host, Peer, Segment, lives, option, padded)
 from streams import Info, pattern, receive
@@ -96,19 +95,24 @@ def test_great_scale_is_logged(host):
 
 # --- the header of IP
 
+def sends(sock, peer) -> Segment:
+    """What the host sends data in; it is acknowledged."""
+    sock.sendall(b"data")
+    segment = peer.hear("the data")
+    while not segment.data:
+        segment = peer.hear("the data")
+    peer.at.rcv = segment.end
+    peer.send()
+    return segment
+
+
 def test_type_of_service(host):
     """RFC 9293, MUST-48, SHLD-21, SHLD-22: as the user says, and it may change."""
     sock, peer = host.open()
     level, tos, _ = NAME[host.family]
     for value in (0x28, 0xb8, 0):
         sock.setsockopt(level, tos, value)
-        sock.sendall(b"data")
-        segment = peer.hear("the data")
-        while not segment.data:
-            segment = peer.hear("the data")
-        assert segment.packet.tos == value
-        peer.at.rcv = segment.end
-        peer.send()
+        assert sends(sock, peer).packet.tos == value
 
 
 def test_time_to_live(host):
@@ -117,13 +121,7 @@ def test_time_to_live(host):
     level, _, ttl = NAME[host.family]
     for value in (3, 255):
         sock.setsockopt(level, ttl, value)
-        sock.sendall(b"data")
-        segment = peer.hear("the data")
-        while not segment.data:
-            segment = peer.hear("the data")
-        assert segment.packet.ttl == value
-        peer.at.rcv = segment.end
-        peer.send()
+        assert sends(sock, peer).packet.ttl == value
 
 
 @pytest.mark.parametrize("host", [INET], indirect=True, ids=["inet"])
@@ -212,13 +210,7 @@ def test_address_stays(net, host):
     sock, peer = host.open()
     lives(sock, peer)
     with another_source(net, host.family):
-        sock.sendall(b"data")
-        segment = peer.hear("the data")
-        while not segment.data:
-            segment = peer.hear("the data")
-        assert segment.packet.source == peer.ends[1]
-        peer.at.rcv = segment.end
-        peer.send()
+        assert sends(sock, peer).packet.source == peer.ends[1]
         lives(sock, peer)
 
 
@@ -322,11 +314,8 @@ def test_offered_size_is_of_the_link(host, kind, path):
     _, peer = on_its_way(host)
     peer.too_big(1400)
     assert again(peer) <= 1400 - HEADERS[host.family]
-    sock = host.ends(host.socket())
-    peer = host.new_peer(sock)
-    sock.setblocking(False)
-    assert failure(sock.connect, (host.peer_host(), peer.at.port)) == errno.EINPROGRESS
-    offers = [peer.hear("a SYN"), host.new_peer(host.listener).connect()]
+    _, _, syn = host.calling()
+    offers = [syn, host.new_peer(host.listener).connect()]
     offered = {int.from_bytes(one.options[MSS], "big") for one in offers}
     assert kind == "stock" or offered == {LINK - HEADERS[host.family]}
 

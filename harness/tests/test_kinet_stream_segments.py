@@ -16,7 +16,7 @@ from blocked import until
 from kinet import INET, INET6, STREAM, failure
 from peers import reset, window_is_closed
 from segments import (ACK, EOL, FIN, MSS, NOP, PSH, ROUND, RST, SACK, SACK_OK, STAMPS, SYN, URG,
-                      WSCALE, Host, Peer, Stamps, lives, option, padded, segments_of)
+                      WSCALE, Host, Peer, Stamps, lives, option, padded)
 from streams import (Info, blocking, ended, error_of, meanwhile, pattern, ready, receive,
                      set_option, state, tcp)
 from test_kinet_options import disconnect
@@ -626,6 +626,16 @@ def test_stamps_are_echoed(host):
 
 
 # --- windows
+
+def segments_of(peer, size) -> bytes:
+    """The next so many bytes that the host sends, whatever they are acknowledged by"""
+    data = b""
+    while len(data) < size:
+        segment = peer.hear(f"{size - len(data)} more bytes")
+        if segment.seq == (peer.at.rcv + len(data)) % ROUND:
+            data += segment.data
+    return data
+
 
 def heard_within(peer, first, size):
     """So much is sent behind `first`, as the window has no room for more."""

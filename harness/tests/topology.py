@@ -15,6 +15,7 @@ import contextlib
 import ctypes
 import itertools
 import os
+import socket
 import subprocess
 import threading
 import time
@@ -79,6 +80,17 @@ class Namespace:
         kwargs = {"check": True, "timeout": 60, "text": True, "capture_output": True} | kwargs
         with self:
             return subprocess.run(argv, **kwargs)
+
+    def mac(self) -> bytes:
+        """The address of its device"""
+        with self, socket.socket(socket.AF_PACKET, socket.SOCK_RAW) as sock:
+            sock.bind(("eth", 0))
+            return sock.getsockname()[4]
+
+    def knows(self, hosts, other):
+        """Who is found by another end's device; nobody is asked for it."""
+        ip([f"neigh replace {host} lladdr {other.mac().hex(':')} dev eth nud permanent"
+            for host in hosts], self.name)
 
     def sysctl(self, name: str, value):
         with self, open("/proc/sys/" + name.replace(".", "/"), "w", encoding="ascii") as file:
