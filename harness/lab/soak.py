@@ -38,7 +38,9 @@ def lots(say) -> Report:
 
 
 # Two CPUs meet what one doesn't, but under emulation the matrix would take a day.
-RUNS = (("deb6.12", tests_of("deb6.12", mark="not soak")),
+RUNS = (("uml", tests_of("uml", mark="not soak")),
+        ("deb6.12", tests_of("deb6.12", mark="not soak")),
+        ("deb6.1", tests_of("deb6.1", mark="smoke")),
         ("debug", tests_of("debug", mark=MOST)),
         ("kcsan", tests_of("kcsan", "churn")),
         ("uml", lots),

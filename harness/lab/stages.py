@@ -50,32 +50,33 @@ def churn_kcsan(say) -> Report:
 
 def all_stages():
     """What a change must pass; what takes long, and what others wait for, first."""
-    def suite(kernel, budget, mark="not soak"):
+    def suite(kernel, budget, mark, cover):
         # In the guest it ends before its stage does, so that the rest is still heard.
-        return lambda say: harness.run(kernel, mark=mark, say=say, budget=budget * 0.7)
+        return lambda say: harness.run(kernel, mark=mark, say=say, budget=budget * 0.7,
+                                       cover=cover)
 
     return [
         Stage("kernel deb6.12", 900, lambda say: kernels.get("deb6.12", say) and None),
         Stage("kernel deb6.1", 900, lambda say: kernels.get("deb6.1", say) and None),
-        Stage("kernel debug", 2400, lambda say: kernels.get("debug", say) and None,
-              builder=True),
+        # The quickest to build, and most wait for it
         Stage("kernel uml", 2400, lambda say: kernels.get("uml", say) and None,
-              needs=("kernel debug",), builder=True),
+              builder=True),
+        Stage("kernel debug", 2400, lambda say: kernels.get("debug", say) and None,
+              after=("kernel uml",), builder=True),
         Stage("kunit uml", 1200, lambda say: kunit.run("uml", say), ("kernel uml",)),
-        Stage("harness uml", 4200, suite("uml", 4200), ("kernel uml",),
+        Stage("harness uml", 3600, suite("uml", 3600, "not soak", 1), ("kernel uml",),
               ("kunit uml",)),
         Stage("selftest", 900, selftest.run, ("kernel debug", "kernel uml"),
               ("harness uml",)),
         Stage("kunit debug", 1500, lambda say: kunit.run("debug", say), ("kernel debug",)),
-        # All of it is for `make soak`: this is the source of uml, with Debian's options.
-        Stage("harness deb6.12", 3600, suite("deb6.12", 3600, "smp and not soak"),
-              ("kernel deb6.12",)),
-        Stage("harness debug", 3000, suite("debug", 3000, "smp and not soak"),
+        Stage("harness debug", 3000, suite("debug", 3000, "smp and not soak", 0),
               ("kernel debug",), ("kunit debug",)),
         # By then the kernel's source is there, to tell which kernel it would be.
         Stage("churn kcsan", CHURN, churn_kcsan, ("kernel debug",), ("harness debug",)),
-        Stage("smoke deb6.1", 2400, suite("deb6.1", 2400, "smoke"),
-              ("kernel deb6.1",)),
+        # This is the source of uml, with Debian's options and a second CPU.
+        Stage("harness deb6.12", 1800, suite("deb6.12", 1800, "smp and not soak", 0),
+              ("kernel deb6.12",)),
+        Stage("smoke deb6.1", 1800, suite("deb6.1", 1800, "smoke", 0), ("kernel deb6.1",)),
         Stage("source", 600, lambda say: check.source(say) and None),
         Stage("check", 1200, check.run, ("kernel deb6.12", "kernel deb6.1", "source")),
         Stage("deb", 900, selftest.deb, ("kernel deb6.12", "kernel deb6.1")),

@@ -20,7 +20,7 @@ from lab import scan
 from lab.paths import REPO
 
 # Notes each result at once: a guest that dies loses none silently.
-pytest_plugins = ["lab.notes"]
+pytest_plugins = ["lab.notes", "lab.cover"]
 
 BUILD = Path(os.environ["KSOCKET_BUILD"])
 MODULES = ("ksocket/ksocket.ko", "ksocket/kinet/kinet.ko", "harness/modules/ksockctl.ko")
