@@ -19,10 +19,10 @@ from blocked import until
 from kinet import INET6, address, failure
 from networks import LONG, SIDE_BY_SIDE, Scenario, play
 from peers import inet_family, window_is_closed
-from streams import (KINDS, Info, Streams, error_of, events, exchange, meanwhile, ready, receive,
-                     set_option, tcp)
+from streams import (KINDS, Info, Streams, Tally, error_of, events, exchange, meanwhile, pass_on,
+                     ready, receive, set_option, tcp)
 from test_kinet_stream import DROPS
-from wire import rules
+from wire import ETHTOOL_SGRO, ETHTOOL_STSO, feature, rules
 
 ERR = select.POLLERR
 PIECE, PIECES = 4096, 300
@@ -73,6 +73,38 @@ def outcome(request):
 def test_transfer(outcome, kinds, name):
     """Both ways at once: all arrives as it was sent, and then the end."""
     outcome(name, kinds).is_of(SCENARIOS[name])
+
+
+# --- segments at once
+
+def at_once(net, family):
+    """How many segments leave at once, and how many come at once: of kinet's, in the mean"""
+    with Streams(net.client, net.server, ("ours", "ours")) as made:
+        client, server = made.connection(family)
+        pass_on(client, server, 3_000_000)
+        return (Tally.of(client).segs_out / kinet.snmp(net.client)["SegmentOut"],
+                Tally.of(server).segs_in / kinet.snmp(net.server)["SegmentIn"])
+
+
+@inet_family
+def test_segments_leave_together(family):
+    """The device takes as many as there are, and has them come so."""
+    with topology.pair() as net:
+        out, came = at_once(net, family)
+    assert out > 8 and came > 8
+
+
+@inet_family
+@pytest.mark.parametrize("on", [0, 1], ids=["apart", "together"])
+def test_segments_come(family, on):
+    """Those that were on the wire one by one, but came in a row, are made one if the device does."""
+    with topology.pair() as net:
+        topology.ip(["link set eth gso_max_segs 1"], net.client.name)
+        feature(net.client, ETHTOOL_STSO, 0)
+        feature(net.server, ETHTOOL_SGRO, on)
+        topology.impair(net.client, delay="5ms")
+        _, came = at_once(net, family)
+    assert came > 2 if on else came <= 1
 
 
 # --- a peer that doesn't read

@@ -15,7 +15,8 @@ from checksum import checksum
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
 ETH_P_ALL, PACKET_OUTGOING = 3, 4
-SIOCETHTOOL, ETHTOOL_STXCSUM = 0x8946, 0x17
+SIOCETHTOOL = 0x8946
+ETHTOOL_STXCSUM, ETHTOOL_STSO, ETHTOOL_SGRO = 0x17, 0x1f, 0x2c
 UDP, FRAGMENT = 17, 44
 
 
@@ -44,12 +45,17 @@ def tracked(namespace, family) -> list:
     return told.splitlines()
 
 
-def sums_in_software(namespace, device="eth"):
-    """Have checksums be right already when packets leave the device."""
-    value = ctypes.create_string_buffer(struct.pack("II", ETHTOOL_STXCSUM, 0))
-    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(value))
+def feature(namespace, command: int, value: int, device="eth"):
+    """Switch a feature of a device on or off."""
+    data = ctypes.create_string_buffer(struct.pack("II", command, value))
+    request = struct.pack("16sP16x", device.encode(), ctypes.addressof(data))
     with namespace, socket.socket(INET, socket.SOCK_DGRAM) as sock:
         fcntl.ioctl(sock, SIOCETHTOOL, request)
+
+
+def sums_in_software(namespace):
+    """Have checksums be right already when packets leave the device."""
+    feature(namespace, ETHTOOL_STXCSUM, 0)
 
 
 @dataclass
