@@ -182,6 +182,16 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 #define ksock_compat_tcp_info_rcv_wnd(info, wnd)
 #endif
 
+/* When a packet is to leave, by CLOCK_MONOTONIC: other clocks came with 6.10. */
+static inline void ksock_compat_set_departure(struct sk_buff *skb, u64 ns)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	skb_set_delivery_time(skb, ns_to_ktime(ns), SKB_CLOCK_MONOTONIC);
+#else
+	skb_set_delivery_time(skb, ns_to_ktime(ns), true);
+#endif
+}
+
 /* Tables end by their size since 6.6, by an empty entry before. */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_sysctl_add(net, path, table, entries)	\

@@ -163,6 +163,27 @@ class Tally:
                    *struct.unpack_from("2Q", raw, 200))
 
 
+@dataclass
+class Rates:
+    """What struct tcp_info tells of pacing, bytes in a second"""
+
+    now: int
+    most: int
+
+    @classmethod
+    def of(cls, sock):
+        """What a socket's TCP_INFO tells"""
+        return cls(*struct.unpack_from("2Q", sock.getsockopt(TCP, socket.TCP_INFO, INFO), 104))
+
+
+NO_RATE = (1 << 64) - 1
+
+
+def limit_rate(sock, rate: int):
+    """Bytes in a second that a socket sends at most; NO_RATE: as many as it can"""
+    sock.setsockopt(socket.SOL_SOCKET, 47, struct.pack("=Q", rate))     # SO_MAX_PACING_RATE
+
+
 def state(sock) -> int:
     """tcpi_state"""
     return Info.of(sock).state

@@ -16,6 +16,8 @@ import topology
 from blocked import BOUND, until
 from conftest import BUILD, KernelLog
 from kinet import INET, INET6, RAW, talk
+from peers import reset
+from streams import Streams, limit_rate, ready, receive
 
 CYCLES, SOAK_CYCLES = 20, 200
 AF_MAX, FALLBACK = 46, 18
@@ -106,6 +108,23 @@ def test_under_a_flood(pair, loaded_again):
                 sock.close()
                 unload()
                 load()
+
+
+@pytest.mark.parametrize("how", ["drained", "reset"])
+def test_while_data_wait_for_their_time(pair, loaded_again, how):
+    """A stream that has to be slow: its timer is set, and doesn't hold the module."""
+    with Streams(pair.client, pair.server, ("ours", "stock")) as made:
+        one, other = made.connection()
+        limit_rate(one, 1000)
+        one.send(bytes(20_000), socket.MSG_DONTWAIT)
+        receive(other, 1)
+        if how == "drained":
+            kinet.drain(True)
+        else:
+            reset(other)
+            ready(one, select.POLLHUP)
+    unload()
+    load()
 
 
 @pytest.mark.parametrize("number", [-1, 0, AF_MAX, 1000000])

@@ -235,3 +235,13 @@ def link(**how):
         for end in (net.client, net.server):
             impair(end, **how)
         yield net
+
+
+@contextlib.contextmanager
+def fair(namespace: Namespace, device: str = "eth"):
+    """What leaves the device does so by the rate of its socket, for a while."""
+    ip([f"qdisc replace dev {device} root fq"], namespace.name, "tc")
+    try:
+        yield
+    finally:
+        ip([f"qdisc del dev {device} root"], namespace.name, "tc")

@@ -16,6 +16,7 @@
  * stream_open.c	how connections begin and end
  * stream_time.c	what is done when
  * stream_window.c	how much is sent, and asked for
+ * stream_pace.c	how fast it is sent
  * stream_lots.c	lots of connections by chance; stream_link.c: their link
  */
 #include <linux/module.h>

@@ -181,7 +181,7 @@ static void changes_mind(struct lot *lot, struct party *user)
 	struct rnd_state *random = &lot->random;
 	struct sock *sk = user->sk;
 
-	switch (tcp_random(random, 6)) {
+	switch (tcp_random(random, 7)) {
 	case 0:
 		stream_set(user->sock, TCP_NODELAY, tcp_percent(random, 50));
 		break;
@@ -200,6 +200,10 @@ static void changes_mind(struct lot *lot, struct party *user)
 		break;
 	case 5:
 		user->most = at_once(lot);
+		break;
+	case 6:
+		stream_set_rate(user->sock, tcp_percent(random, 30) ? ~0UL :
+					    1000 + tcp_random(random, 1000000));
 		break;
 	}
 }

@@ -243,6 +243,12 @@ int stream_set(struct socket *sock, int name, int value)
 				     sizeof(value));
 }
 
+void stream_set_rate(struct socket *sock, unsigned long rate)
+{
+	WARN_ON(sock_setsockopt(sock, SOL_SOCKET, SO_MAX_PACING_RATE,
+				KERNEL_SOCKPTR(&rate), sizeof(rate)));
+}
+
 /* --- time --- */
 
 u64 stream_due(void)

@@ -33,6 +33,22 @@ static void timers_go_off_in_their_order(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kinet_deadlines_first(&deadlines), KINET_NEVER);
 }
 
+/* Its timer is another; who waits for all has to hear of it. */
+static void pacing_has_a_finer_timer(struct kunit *test)
+{
+	struct kinet_deadlines deadlines;
+	enum kinet_timer timer;
+
+	kinet_deadlines_init(&deadlines);
+	deadlines.due[KINET_TIMER_PACE] = 100;
+	KUNIT_EXPECT_EQ(test, kinet_deadlines_first(&deadlines), 100ULL);
+	KUNIT_EXPECT_EQ(test, kinet_deadlines_coarse(&deadlines), KINET_NEVER);
+	deadlines.due[KINET_TIMER_END] = 200;
+	KUNIT_EXPECT_EQ(test, kinet_deadlines_coarse(&deadlines), 200ULL);
+	KUNIT_EXPECT_TRUE(test, kinet_deadlines_take(&deadlines, 200, &timer));
+	KUNIT_EXPECT_EQ(test, timer, KINET_TIMER_PACE);
+}
+
 struct patience_param {
 	const char		*name;
 	u64			waited, user;
@@ -194,6 +210,7 @@ static void late_segments_are_dealt_with(struct kunit *test)
 
 static struct kunit_case deadline_cases[] = {
 	KUNIT_CASE(timers_go_off_in_their_order),
+	KUNIT_CASE(pacing_has_a_finer_timer),
 	KUNIT_CASE_PARAM(connections_are_given_up_in_time, patience_gen_params),
 	KUNIT_CASE(probes_are_farther_and_farther_apart),
 	KUNIT_CASE_PARAM(silent_peers_are_probed, keepalive_gen_params),

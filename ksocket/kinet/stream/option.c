@@ -361,6 +361,9 @@ static void kinet_tcp_info(struct sock *sk, struct tcp_info *info)
 
 	memset(info, 0, sizeof(*info));
 	info->tcpi_state = sk->sk_state;
+	info->tcpi_pacing_rate = kinet_tcp_rate(sk);
+	info->tcpi_max_pacing_rate =
+		kinet_tcp_told_rate(READ_ONCE(sk->sk_max_pacing_rate));
 	if (sk->sk_state == TCP_LISTEN) {
 		info->tcpi_unacked = READ_ONCE(sk->sk_ack_backlog);
 		info->tcpi_sacked = READ_ONCE(sk->sk_max_ack_backlog);

@@ -14,9 +14,6 @@
 
 #include "stream.h"
 
-/* Bytes that may wait in queues below us; more are held back here. */
-#define KINET_BELOW_MAX		(256 * 1024)
-
 /* RFC 7323, section 4.1: the clock of the time stamps, milliseconds */
 u32 kinet_tcp_stamp(const struct kinet_tcp *tp, u64 now)
 {
@@ -288,6 +285,8 @@ static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flag
 	if (flags & KINET_ACK)
 		kinet_tcp_acked_by(sk, data, now);
 	kinet_tcp_own(sk, skb);
+	if (unlikely(READ_ONCE(sk->sk_pacing_status) == SK_PACING_FQ))
+		kinet_tcp_set_departure(sk, skb, data, now);
 	tp->flow.cookie.mark = READ_ONCE(sk->sk_mark);
 	tp->flow.tos = sk->sk_family == AF_INET || tp->flow.family == AF_INET ?
 		       READ_ONCE(inet_sk(sk)->tos) :
@@ -384,6 +383,8 @@ static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len,
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
+	if (unlikely(tp->pace.rate))
+		kinet_pace_sent(&tp->pace, now * NSEC_PER_USEC, len);
 	if (!kinet_after(end, tp->snd.nxt)) {
 		/* Karn: what is resent isn't timed. */
 		if (tp->timed && kinet_before(seq, tp->timed_seq))
@@ -427,7 +428,8 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
 	err = kinet_tcp_route(sk);
 	if (err)
 		return err;
-	want = min_t(u32, stop - seq, KINET_BURST_MAX - KINET_BURST_MAX % tp->mss);
+	want = max_t(u32, tp->burst - tp->burst % tp->mss, tp->mss);
+	want = min_t(u32, stop - seq, want);
 	/* What divides it looks at the pseudo-header of TCP. */
 	if (kinet_tcp_is_isolated(&tp->flow))
 		want = min_t(unsigned int, want, tp->mss);
@@ -480,12 +482,18 @@ static bool kinet_tcp_is_throttled(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	if (likely(sk_wmem_alloc_get(sk) < KINET_BELOW_MAX))
+	if (likely(sk_wmem_alloc_get(sk) < tp->below))
 		return false;
 	WRITE_ONCE(tp->throttled, true);
 	/* Pairs with the decrement: it is either seen, or sees this. */
 	smp_mb();
-	return sk_wmem_alloc_get(sk) >= KINET_BELOW_MAX;
+	return sk_wmem_alloc_get(sk) >= tp->below;
+}
+
+/* What could go has to wait for its time. */
+static bool kinet_tcp_is_held(struct sock *sk, u64 now)
+{
+	return unlikely(kinet_tcp(sk)->pace.rate) && kinet_tcp_is_early(sk, now);
 }
 
 /* How much new may be sent now: 0, or a number beyond SND.NXT in @end */
@@ -550,11 +558,13 @@ static bool kinet_tcp_step(struct sock *sk, u64 now)
 	case KINET_NEXT_NOTHING:
 		return false;
 	case KINET_NEXT_NEW:
-		if (!kinet_tcp_new_end(sk, room, &end))
+		if (!kinet_tcp_new_end(sk, room, &end) ||
+		    kinet_tcp_is_held(sk, now))
 			return false;
 		return !kinet_tcp_send_range(sk, tp->snd.nxt, end, now, &sent);
 	default:
-		if (kinet_tcp_send_range(sk, range.start, range.end, now, &sent))
+		if (kinet_tcp_is_held(sk, now) ||
+		    kinet_tcp_send_range(sk, range.start, range.end, now, &sent))
 			return false;
 		kinet_board_resent(&tp->board, next, sent);
 		return true;
@@ -571,7 +581,8 @@ static void kinet_tcp_wait_for(struct sock *sk, u64 now)
 		kinet_tcp_arm_resend(sk, now, false);
 		return;
 	}
-	if (kinet_tcp_end_seq(tp) == tp->snd.nxt || tp->throttled)
+	if (kinet_tcp_end_seq(tp) == tp->snd.nxt || tp->throttled ||
+	    tp->deadlines.due[KINET_TIMER_PACE] != KINET_NEVER)
 		return;
 	if (tp->snd.wnd && kinet_snd_usable(&tp->snd)) {
 		/* RFC 9293, section 3.8.6.2.1: 0.1 - 1.0 s */
@@ -611,6 +622,8 @@ void kinet_tcp_push(struct sock *sk)
 		return;
 	now = kinet_tcp_clock(sk);
 	kinet_tcp_check_idle(sk, now);
+	if (unlikely(READ_ONCE(sk->sk_pacing_status) != SK_PACING_NONE))
+		kinet_tcp_pace(sk);
 	while (kinet_tcp_step(sk, now))
 		;
 	kinet_tcp_wait_for(sk, now);

@@ -3,7 +3,7 @@
  * A connection's life: the states, and what comes with them
  *
  * Who has a reference: the user, until he closes; the table of connections,
- * while the connection is in it; the timer, while it is set; a listener's child
+ * while the connection is in it; each timer, while it is set; a listener's child
  * has its parent's. An orphan's reference of the user is put when it ends.
  */
 #include <net/inet_common.h>
@@ -53,6 +53,7 @@ void kinet_tcp_begin(struct sock *sk)
 
 	memset_startat(tp, 0, snd);
 	kinet_deadlines_init(&tp->deadlines);
+	kinet_tcp_pace_begin(sk);
 	kinet_rtt_init(&tp->rtt, &tp->limits);
 	kinet_ack_init(&tp->ack);
 	tp->peer_mss = sk->sk_family == AF_INET ? KINET_MSS_DEFAULT :
@@ -76,6 +77,8 @@ void kinet_tcp_setup(struct sock *sk)
 	INIT_LIST_HEAD(&tp->store);
 	__skb_queue_head_init(&tp->pieces);
 	timer_setup(&tp->timer, kinet_tcp_timer, 0);
+	hrtimer_init(&tp->pacer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_SOFT);
+	tp->pacer.function = kinet_tcp_pacer;
 	tasklet_setup(&tp->drained, kinet_tcp_drained);
 	tp->conn.timewait = false;
 	kinet_tcp_begin(sk);
@@ -273,6 +276,8 @@ void kinet_tcp_choose_iss(struct sock *sk, const u32 *before)
 	if (before)
 		tp->iss = kinet_later(tp->iss, *before + KINET_ISS_BEYOND);
 	tp->stamp_offset = kinet_stamp_offset(&tp->conn.ends, &kinet_secret);
+	/* By this, fq knows one connection from the next with the same memory. */
+	sk->sk_hash = tp->iss;
 	tp->write_seq = tp->iss + 1;
 	tp->push_seq = tp->write_seq;
 	tp->small_end = tp->iss;
@@ -330,6 +335,7 @@ static void kinet_tcp_quit(struct sock *sk)
 
 	kinet_deadlines_init(&tp->deadlines);
 	sk_stop_timer(sk, &tp->timer);
+	kinet_tcp_stop_pacer(sk);
 	kinet_conn_del(sk);
 	kinet_store_purge(sk);
 	__skb_queue_purge(&tp->pieces);

@@ -8,6 +8,7 @@
 #ifndef _KINET_STREAM_H
 #define _KINET_STREAM_H
 
+#include <linux/hrtimer.h>
 #include <linux/interrupt.h>
 #include <linux/netdevice.h>
 #include <linux/timer.h>
@@ -19,6 +20,7 @@
 #include "../tcp/deadline.h"
 #include "../tcp/isn.h"
 #include "../tcp/options.h"
+#include "../tcp/pace.h"
 #include "../tcp/reassembly.h"
 #include "../tcp/rtt.h"
 #include "../tcp/sack.h"
@@ -35,6 +37,7 @@
 #define KINET_TIMEWAIT_SECONDS	60
 #define KINET_STORE_COPY	256	/* bytes that are copied rather than referred to */
 #define KINET_BURST_MAX		65535	/* bytes of data in one skb, cut below */
+#define KINET_BELOW_MAX		(256 * 1024)	/* bytes that may wait in queues below */
 
 struct kinet_seg;
 
@@ -143,7 +146,11 @@ struct kinet_tally {
  * @challenges: limit of RFC 5961
  * @probed: likewise, of answers to probes
  * @deadlines: what is due, and when
+ * @pace: how fast to send
+ * @burst: bytes of data in one skb, by that
+ * @below: bytes that may wait in queues below us; more are held back here
  * @timer: the one that serves them all; holds the sock
+ * @pacer: the one for KINET_TIMER_PACE, for which @timer is too coarse; likewise
  * @drained: sends more when the queues below have less
  * @resends: time-outs in a row
  * @probes: of window or keepalive, in a row, that had no answer
@@ -214,6 +221,7 @@ struct kinet_tcp {
 	bool				counted;
 
 	struct timer_list		timer;
+	struct hrtimer			pacer;
 	struct tasklet_struct		drained;
 	unsigned long			late;
 
@@ -256,6 +264,9 @@ struct kinet_tcp {
 	struct kinet_challenge_limit	challenges;
 	struct kinet_challenge_limit	probed;
 	struct kinet_deadlines		deadlines;
+	struct kinet_pace		pace;
+	u32				burst;
+	u32				below;
 	u32				resends;
 	u32				probes;
 	u32				shut;
@@ -469,8 +480,22 @@ unsigned int kinet_store_burst(struct sock *sk, u32 seq, unsigned int len);
 void kinet_tcp_grow_rcvbuf(struct sock *sk);
 void kinet_tcp_grow_sndbuf(struct sock *sk);
 
+/* --- pace.c: segments that wait for their time --- */
+
+u64 kinet_tcp_told_rate(unsigned long rate);
+u64 kinet_tcp_rate(const struct sock *sk);
+void kinet_tcp_pace_begin(struct sock *sk);
+void kinet_tcp_pace(struct sock *sk);
+bool kinet_tcp_is_early(struct sock *sk, u64 now);
+void kinet_tcp_set_departure(struct sock *sk, struct sk_buff *skb, bool data,
+			     u64 now);
+void kinet_tcp_arm_pacer(struct sock *sk);
+void kinet_tcp_stop_pacer(struct sock *sk);
+enum hrtimer_restart kinet_tcp_pacer(struct hrtimer *pacer);
+
 /* --- timer.c --- */
 
+void kinet_tcp_ticked(struct sock *sk);
 void kinet_tcp_timer(struct timer_list *timer);
 void kinet_tcp_expire(struct sock *sk);
 void kinet_tcp_due(struct sock *sk, enum kinet_timer timer, u64 now, u64 in);

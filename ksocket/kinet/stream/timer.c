@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * What a connection does when it has waited: one timer for all
+ * What a connection does when it has waited: one timer for all, but PACE
  *
  * - RESEND: what was sent isn't acknowledged
  * - PERSIST: the peer's window is shut; ask whether it is open
@@ -8,6 +8,7 @@
  * - DELACK: an acknowledgment is owed
  * - KEEPALIVE: is the peer still there?
  * - END: an orphan has been in FIN-WAIT-2 for long enough
+ * - PACE: more may go, by the rate; it has a timer of its own (pace.c)
  */
 #include "stream.h"
 
@@ -15,7 +16,7 @@
 static void kinet_tcp_arm(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	u64 first = kinet_deadlines_first(&tp->deadlines);
+	u64 first = kinet_deadlines_coarse(&tp->deadlines);
 	unsigned long expires;
 
 	if (first == KINET_NEVER || kinet_sk(sk)->wire->clock)
@@ -137,6 +138,8 @@ static void kinet_tcp_resend_due(struct sock *sk, u64 now)
 	kinet_newreno_expired(&tp->newreno, tp->snd.nxt);
 	tp->timed = 0;
 	tp->resends++;
+	/* It has waited for longer, or the rate is slower than any time-out. */
+	kinet_pace_forgive(&tp->pace);
 	kinet_tcp_push(sk);
 	kinet_tcp_arm_resend(sk, now, true);
 }
@@ -222,6 +225,9 @@ static void kinet_tcp_went_off(struct sock *sk, enum kinet_timer timer, u64 now)
 	case KINET_TIMER_END:
 		kinet_tcp_fail(sk, 0);
 		break;
+	case KINET_TIMER_PACE:
+		kinet_tcp_push(sk);
+		break;
 	case KINET_TIMERS:
 		break;
 	}
@@ -240,15 +246,24 @@ void kinet_tcp_expire(struct sock *sk)
 	while (sk->sk_state != TCP_CLOSE &&
 	       kinet_deadlines_take(&tp->deadlines, now, &timer))
 		kinet_tcp_went_off(sk, timer, now);
-	if (sk->sk_state != TCP_CLOSE)
-		kinet_tcp_arm(sk, now);
+	if (sk->sk_state == TCP_CLOSE)
+		return;
+	kinet_tcp_arm(sk, now);
+	/* It may have gone off for a time that was changed since. */
+	if (unlikely(tp->deadlines.due[KINET_TIMER_PACE] != KINET_NEVER))
+		kinet_tcp_arm_pacer(sk);
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_tcp_expire);
 
-void kinet_tcp_timer(struct timer_list *timer)
+/**
+ * kinet_tcp_ticked() - a timer has gone off
+ * @sk: sock; the reference of the timer is put
+ *
+ * Context: softirq.
+ */
+void kinet_tcp_ticked(struct sock *sk)
 {
-	struct kinet_tcp *tp = from_timer(tp, timer, timer);
-	struct sock *sk = &tp->k.inet.sk;
+	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	bh_lock_sock(sk);
 	if (!sock_owned_by_user(sk)) {
@@ -259,4 +274,11 @@ void kinet_tcp_timer(struct timer_list *timer)
 	}
 	bh_unlock_sock(sk);
 	sock_put(sk);
+}
+
+void kinet_tcp_timer(struct timer_list *timer)
+{
+	struct kinet_tcp *tp = from_timer(tp, timer, timer);
+
+	kinet_tcp_ticked(&tp->k.inet.sk);
 }

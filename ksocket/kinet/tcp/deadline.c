@@ -20,11 +20,12 @@ void kinet_deadlines_init(struct kinet_deadlines *deadlines)
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_init);
 
-static enum kinet_timer kinet_deadlines_next(const struct kinet_deadlines *deadlines)
+static __always_inline enum kinet_timer
+kinet_deadlines_next(const struct kinet_deadlines *deadlines, enum kinet_timer end)
 {
 	enum kinet_timer timer, first = 0;
 
-	for (timer = 1; timer < KINET_TIMERS; timer++)
+	for (timer = 1; timer < end; timer++)
 		if (deadlines->due[timer] < deadlines->due[first])
 			first = timer;
 	return first;
@@ -38,9 +39,22 @@ static enum kinet_timer kinet_deadlines_next(const struct kinet_deadlines *deadl
  */
 u64 kinet_deadlines_first(const struct kinet_deadlines *deadlines)
 {
-	return deadlines->due[kinet_deadlines_next(deadlines)];
+	return deadlines->due[kinet_deadlines_next(deadlines, KINET_TIMERS)];
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_first);
+
+/**
+ * kinet_deadlines_coarse() - when the next timer goes off that may be late
+ * @deadlines: of this connection
+ *
+ * Return: when, or KINET_NEVER.
+ */
+u64 kinet_deadlines_coarse(const struct kinet_deadlines *deadlines)
+{
+	return deadlines->due[kinet_deadlines_next(deadlines,
+						   KINET_TIMERS_COARSE)];
+}
+EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_coarse);
 
 /**
  * kinet_deadlines_take() - the timer that has gone off
@@ -53,7 +67,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_first);
 bool kinet_deadlines_take(struct kinet_deadlines *deadlines, u64 now,
 			  enum kinet_timer *timer)
 {
-	*timer = kinet_deadlines_next(deadlines);
+	*timer = kinet_deadlines_next(deadlines, KINET_TIMERS);
 	if (deadlines->due[*timer] == KINET_NEVER || now < deadlines->due[*timer])
 		return false;
 	deadlines->due[*timer] = KINET_NEVER;

@@ -19,6 +19,8 @@ enum kinet_timer {
 	KINET_TIMER_OVERRIDE,	/* RFC 9293, section 3.8.6.2.1, (4) */
 	KINET_TIMER_KEEPALIVE,	/* RFC 9293, section 3.8.4 */
 	KINET_TIMER_END,	/* TIME-WAIT, and FIN-WAIT-2 of an orphan */
+	KINET_TIMERS_COARSE,	/* those above may be late by a tick */
+	KINET_TIMER_PACE = KINET_TIMERS_COARSE,	/* pace.h */
 	KINET_TIMERS
 };
 
@@ -51,6 +53,7 @@ enum kinet_persistence {
 
 void kinet_deadlines_init(struct kinet_deadlines *deadlines);
 u64 kinet_deadlines_first(const struct kinet_deadlines *deadlines);
+u64 kinet_deadlines_coarse(const struct kinet_deadlines *deadlines);
 bool kinet_deadlines_take(struct kinet_deadlines *deadlines, u64 now,
 			  enum kinet_timer *timer);
 enum kinet_persistence kinet_persistence(const struct kinet_patience *patience,
