@@ -117,10 +117,37 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define KSOCK_COMPAT_PINFO(type, member)	\
 	.ipv6_pinfo_offset = offsetof(type, member),
-#define KSOCK_COMPAT_SENDPAGE
 #else
 #define KSOCK_COMPAT_PINFO(type, member)
-#define KSOCK_COMPAT_SENDPAGE	.sendpage = sock_no_sendpage,
+#endif
+
+/*
+ * How a family that knows MSG_SPLICE_PAGES is given the pages of a pipe or a
+ * file: by sendmsg(), or, before 6.5, each by a call of its own.
+ */
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+#define KSOCK_COMPAT_SENDPAGE
+#define KSOCK_COMPAT_SPLICE_SENDPAGE
+#else
+static inline ssize_t ksock_compat_splice_sendpage(struct socket *sock,
+						   struct page *page, int offset,
+						   size_t size, int flags)
+{
+	struct bio_vec bv = {
+		.bv_page	= page,
+		.bv_offset	= offset,
+		.bv_len		= size,
+	};
+	struct msghdr msg = { .msg_flags = flags | MSG_SPLICE_PAGES };
+
+	if (flags & MSG_SENDPAGE_NOTLAST)
+		msg.msg_flags |= MSG_MORE;
+	iov_iter_bvec(&msg.msg_iter, ITER_SOURCE, &bv, 1, size);
+	return sock_sendmsg(sock, &msg);
+}
+
+#define KSOCK_COMPAT_SENDPAGE		.sendpage = sock_no_sendpage,
+#define KSOCK_COMPAT_SPLICE_SENDPAGE	.sendpage = ksock_compat_splice_sendpage,
 #endif
 
 /* proto.ioctl, by a function that has the answer stored: get(sk, cmd, &value) */
@@ -256,7 +283,9 @@ static inline int ksock_compat_sendmsg(struct socket *sock, struct msghdr *msg)
 {
 	int ret;
 
-	if (likely(!(msg->msg_flags & MSG_SPLICE_PAGES)))
+	/* A family of its own knows it. */
+	if (likely(!(msg->msg_flags & MSG_SPLICE_PAGES)) ||
+	    !sock->ops->sendpage_locked)
 		return sock_sendmsg(sock, msg);
 	lock_sock(sock->sk);
 	ret = ksock_compat_splice(sock->sk, msg);

@@ -819,6 +819,16 @@ def test_sendfile(streams, file):
             assert receive(other, 300_000 - 1001) == pattern(300_000)[1001:]
 
 
+def test_sendfile_refers(streams, file):
+    """The peer gets what the file has become, as long as it has to be sent again."""
+    for text, (one, other) in zip((b"changed!", b"reversed"), both(streams)):
+        with rules(streams.there, DROPS), rules(streams.here, DROPS):
+            assert os.sendfile(one.fileno(), file.fileno(), 0, 5000) == 5000
+            with open(file.name, "r+b") as again:
+                again.write(text * 625)
+        assert receive(other, 5000) == text * 625
+
+
 def pump(source, sink, size):
     """splice(2) so much through a pipe"""
     out, into = os.pipe()

@@ -178,7 +178,7 @@ KSOCK_COMPAT_OPS_ACCEPT(kinet_accept, kinet_is_dead(sock) ? -ENETDOWN : 0)
 	.read_sock	= kinet_stream_read_sock,			\
 	.set_peek_off	= sk_set_peek_off,				\
 	.set_rcvlowat	= kinet_stream_set_rcvlowat,			\
-	KSOCK_COMPAT_SENDPAGE						\
+	KSOCK_COMPAT_SPLICE_SENDPAGE					\
 	.mmap		= sock_no_mmap
 
 const struct proto_ops kinet_stream_ops = {
