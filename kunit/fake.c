@@ -71,6 +71,16 @@ static int kt_fake_setsockopt(struct socket *sock, int level, int name,
 	return copy_to_sockptr(val, &fake->query, len);
 }
 
+static int kt_fake_sendmsg(struct socket *sock, struct msghdr *msg, size_t len)
+{
+	struct kt_fake *fake = container_of(sock->sk, struct kt_fake, sk);
+
+	fake->flags = msg->msg_flags;
+	fake->ubuf = msg->msg_ubuf;
+	iov_iter_advance(&msg->msg_iter, len);
+	return len;
+}
+
 static const struct proto_ops kt_fake_ops = {
 	.family		= KT_FAKE,
 	.owner		= THIS_MODULE,
@@ -84,7 +94,7 @@ static const struct proto_ops kt_fake_ops = {
 	.listen		= kt_fake_listen,
 	.shutdown	= kt_fake_shutdown,
 	.setsockopt	= kt_fake_setsockopt,
-	.sendmsg	= sock_no_sendmsg,
+	.sendmsg	= kt_fake_sendmsg,
 	.recvmsg	= sock_no_recvmsg,
 	.mmap		= sock_no_mmap,
 };

@@ -18,11 +18,15 @@
  * @sk: must come first
  * @query: what it answers
  * @option: the one option that it tells; none, if that has level 0
+ * @flags: what the last message to be sent had; all are taken
+ * @ubuf: likewise
  */
 struct kt_fake {
 	struct sock		sk;
 	struct ksock_query	query;
 	struct ksock_option	option;
+	unsigned int		flags;
+	struct ubuf_info	*ubuf;
 };
 
 static inline struct kt_fake *kt_fake(ksocket_t s)

@@ -2,6 +2,7 @@
 /*
  * A family that ksocket.ko knows by its answers only: events, ioctls, options
  */
+#include <linux/bvec.h>
 #include <linux/skbuff.h>
 #include <linux/sockios.h>
 #include <asm/ioctls.h>
@@ -361,6 +362,37 @@ static void ioctl_tells_the_answer(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, val, err ? -1 : param->result);
 }
 
+static void count_done(void *arg, bool copied)
+{
+	++*(int *)arg;
+}
+
+static void pages_are_lent_to_who_takes_them(struct kunit *test)
+{
+	ksocket_t s = kt_socket(test, KT_FAKE, SOCK_STREAM);
+	struct kt_fake *fake = kt_fake(s);
+	struct bio_vec bv;
+	int lends, done;
+	void *page;
+
+	page = (void *)get_zeroed_page(GFP_KERNEL);
+	KUNIT_ASSERT_NOT_NULL(test, page);
+	bvec_set_page(&bv, virt_to_page(page), PAGE_SIZE, 0);
+	for (lends = 0; lends < 2; lends++) {
+		fake->query.lends = lends;
+		KUNIT_EXPECT_EQ(test, ksock_send_bvec(s, &bv, 1, PAGE_SIZE, 0, NULL), 0);
+		KUNIT_EXPECT_EQ(test, !!(fake->flags & MSG_SPLICE_PAGES), lends);
+		KUNIT_EXPECT_NULL(test, fake->ubuf);
+		done = 0;
+		KUNIT_EXPECT_EQ(test, ksock_send_zc(s, &bv, 1, PAGE_SIZE, 0, NULL,
+						    count_done, &done), 0);
+		KUNIT_EXPECT_EQ(test, done, 1);
+		KUNIT_EXPECT_EQ(test, !!(fake->flags & MSG_ZEROCOPY), lends);
+		KUNIT_EXPECT_EQ(test, !!fake->ubuf, lends);
+	}
+	free_page((unsigned long)page);
+}
+
 static int read_number(ksocket_t s, int level, int option, int *val, int *len)
 {
 	*val = -1;
@@ -484,6 +516,7 @@ static struct kunit_case query_cases[] = {
 	KUNIT_CASE_PARAM(error_queue_is_told, mode_gen_params),
 	KUNIT_CASE_PARAM(hook_is_called_without_interrupts, mode_gen_params),
 	KUNIT_CASE_PARAM(family_need_not_answer, mode_gen_params),
+	KUNIT_CASE(pages_are_lent_to_who_takes_them),
 	KUNIT_CASE_PARAM(ioctl_tells_the_answer, ioctl_gen_params),
 	KUNIT_CASE_PARAM(familys_option_is_read, option_gen_params),
 	KUNIT_CASE(option_that_the_family_does_not_tell),

@@ -34,6 +34,7 @@ every_family = pytest.mark.parametrize("family", [INET, INET6, UNIX, KINET, KINE
                                        ids=["inet", "inet6", "unix", "kinet", "kinet6"])
 any_inet = pytest.mark.parametrize("family", [INET, INET6, KINET, KINET6],
                                    ids=["inet", "inet6", "kinet", "kinet6"])
+kinet_family = pytest.mark.parametrize("family", [KINET, KINET6], ids=["kinet", "kinet6"])
 inet_family = pytest.mark.parametrize("family", [INET, INET6], ids=["inet", "inet6"])
 every_kind = pytest.mark.parametrize("kind", [STREAM, DGRAM], ids=["stream", "dgram"])
 
@@ -126,9 +127,9 @@ class Ends(contextlib.ExitStack):
         sock.connect(listener.getsockname())
         return sock
 
-    def stream(self, family=INET, flags=0, prepare=None, kind=STREAM):
+    def stream(self, family=INET, flags=0, prepare=None, kind=STREAM, twin=False):
         """A connected ksocket and its peer; prepare(sock) comes before the connect."""
-        listener = self.user_listener(family, kind)
+        listener = self.user_listener(family, kind, twin=twin)
         sock = self.ksocket(family, kind, flags)
         if prepare:
             prepare(sock)

@@ -17,13 +17,14 @@ from blocked import Blocked
 from ksock import (LAYOUTS, NOPIN, NULL_DATA, NULL_DONE, NULL_HANDLE, NULL_NEW,
                    NULL_PIECE)
 from parcels import CALL, SPOIL, SPOILT, Parcel, Receiver, pattern
-from peers import (DGRAM, INET, UNIX, Kinet, connections, drain, every_family, fill, inet_family,
-                   reset)
+from peers import (DGRAM, INET, UNIX, Ends, any_inet, connections, drain, every_family, fill,
+                   inet_family, kinet_family, reset)
 from test_netns import connected as connect
 from test_netns import leave
 from topology import impair, impaired
 
 LINGER_NOW = struct.pack("=ii", 1, 0)
+SO_SNDBUFFORCE = 32
 MORE, DONTWAIT = socket.MSG_MORE, socket.MSG_DONTWAIT
 
 smoke = pytest.mark.smoke
@@ -87,7 +88,7 @@ def test_other_families(ends, family, kind, op):
 
 
 @smoke
-@inet_family
+@any_inet
 def test_among_other_sends(ends, family):
     """Bytes that were copied, spliced, lent, in small parts and large: their order stays."""
     sock, peer = ends.stream(family)
@@ -113,7 +114,7 @@ def test_among_other_sends(ends, family):
 
 @smoke
 @every_op
-@inet_family
+@any_inet
 def test_a_part_of_the_pieces(ends, family, op):
     """size ends the send within a piece."""
     sock, peer = ends.stream(family)
@@ -145,7 +146,7 @@ def test_a_message_in_parts(ends, family):
 # --- when the pages are free
 
 @smoke
-@inet_family
+@any_inet
 def test_done_when_it_is_acknowledged(ends, family):
     """Not before anything has arrived; from an atomic context, with calls refused."""
     sock, peer = ends.stream(family)
@@ -160,7 +161,7 @@ def test_done_when_it_is_acknowledged(ends, family):
 
 @smoke
 @every_op
-@inet_family
+@any_inet
 def test_overwritten_before_it_is_done(ends, family, op):
     """The peer gets what the pages have become: nothing was copied."""
     sock, peer = ends.stream(family)
@@ -172,7 +173,7 @@ def test_overwritten_before_it_is_done(ends, family, op):
 
 
 @smoke
-@inet_family
+@any_inet
 @pytest.mark.parametrize("layout", ["slab", "tail"])
 @every_op
 def test_what_can_not_be_referred_to_is_copied(ends, family, layout, op):
@@ -189,10 +190,11 @@ def test_what_can_not_be_referred_to_is_copied(ends, family, layout, op):
 
 @smoke
 @every_op
+@any_inet
 @pytest.mark.parametrize("flag", [socket.MSG_OOB, 0x80], ids=["oob", "eor"])
-def test_flags_that_copy(ends, op, flag):
+def test_flags_that_copy(ends, family, op, flag):
     """MSG_OOB, MSG_EOR"""
-    sock, peer = ends.stream()
+    sock, peer = ends.stream(family)
     peer.setsockopt(socket.SOL_SOCKET, socket.SO_OOBINLINE, 1)
     with silenced(ends.net):
         parcel = Parcel(sock, pattern(5000), op, a=flag | DONTWAIT)
@@ -234,20 +236,9 @@ def test_message_that_is_lost(ends, family):
         assert not parcel.copied()
 
 
-@smoke
-@inet_family
-def test_overwritten_as_soon_as_it_is_done(link, device, family):
+def spoil_what_is_done(ends, sock, peer):
     """On a wire that delays, loses and reorders, no peer sees what the pages become."""
-    net = link()
-    with net.server:
-        listener = socket.create_server((net.server.v4 if family == INET else net.server.v6, 0),
-                                        family=family)
-    with net.client:
-        sock = device.socket(family)
-    sock.connect(listener.getsockname())
-    peer = listener.accept()[0]
-    peer.settimeout(60)
-    for end in (net.client, net.server):
+    for end in (ends.net.client, ends.net.server):
         impair(end, delay="4ms 2ms", loss="2%")
     data = [pattern(size, size & 63) for size in (65536, 10, 1000, 30000, 65000) * 6]
     receiver = Receiver(peer, sum(map(len, data)))
@@ -258,8 +249,46 @@ def test_overwritten_as_soon_as_it_is_done(link, device, family):
     for parcel in parcels:
         parcel.until_done()
     linger_now(sock)
-    peer.close()
-    listener.close()
+
+
+@smoke
+@any_inet
+def test_overwritten_as_soon_as_it_is_done(link, device, family):
+    """A completion comes when nobody looks at the pages any more."""
+    with Ends(link(), device) as ends:
+        spoil_what_is_done(ends, *ends.stream(family))
+
+
+# --- the wire that only kinet speaks
+
+@pytest.fixture
+def isolated(link, device):
+    """Ends of a network where it is spoken"""
+    net = link()
+    for end in (net.client, net.server):
+        end.sysctl("net.kinet.mode", "isolated")
+    with Ends(net, device) as made:
+        yield made
+
+
+@smoke
+@kinet_family
+def test_isolated(isolated, family):
+    """A completion comes when nobody looks at the pages any more, there, too."""
+    spoil_what_is_done(isolated, *isolated.stream(family, twin=True))
+
+
+@smoke
+@every_op
+@kinet_family
+def test_isolated_overwritten_before_it_is_done(isolated, family, op):
+    """Each packet is summed as it is made: the peer gets what the pages have become."""
+    sock, peer = isolated.stream(family, twin=True)
+    with silenced(isolated.net):
+        parcel = Parcel(sock, pattern(10000), op, "odd", a=DONTWAIT)
+        assert parcel.sent == 10000
+        parcel.spoil()
+    assert Receiver(peer, 10000).result() == SPOILT * 10000
 
 
 # --- partial sends, errors
@@ -285,8 +314,7 @@ def test_as_much_as_there_is_room_for(ends, family, op):
         assert total < len(data)
         if op == "send_zc":
             assert (parcel.told(), parcel.copied()) == (1, False)
-            # Those were copied.
-            wanted = int(family == UNIX or isinstance(family, Kinet))
+            wanted = int(family == UNIX)    # copied
             assert [parcel.told() for parcel in parcels] == [wanted] * len(parcels)
     assert Receiver(peer, total).result() == data[:total]
     if op == "send_zc":
@@ -347,7 +375,7 @@ def test_nobody_to_be_told(ends):
 # --- ends
 
 @smoke
-@inet_family
+@any_inet
 def test_close_before_it_is_done(ends, family):
     """All arrives, and the completion comes to a socket that is gone."""
     sock, peer = ends.stream(family)
@@ -360,7 +388,7 @@ def test_close_before_it_is_done(ends, family):
 
 
 @smoke
-@inet_family
+@any_inet
 def test_close_with_reset(ends, family):
     """Nothing is waited for: done within the close, and nothing copied."""
     sock, _ = ends.stream(family)
@@ -373,7 +401,21 @@ def test_close_with_reset(ends, family):
 
 
 @smoke
-@inet_family
+@any_inet
+def test_close_before_it_is_sent(ends, family):
+    """What the peer had no room for was not copied either."""
+    sock, _ = ends.stream(family)
+    fill(sock)
+    sock.setsockopt(socket.SOL_SOCKET, SO_SNDBUFFORCE, 8 << 20)
+    linger_now(sock)
+    parcel = Parcel(sock, pattern(5000), a=DONTWAIT)
+    assert (parcel.sent, parcel.told()) == (5000, 0)
+    sock.close()
+    assert (parcel.told(), parcel.copied()) == (1, False)
+
+
+@smoke
+@any_inet
 def test_reset_by_the_peer(ends, family):
     """What it will never acknowledge is given back."""
     sock, peer = ends.stream(family)

@@ -46,6 +46,9 @@
  * @over: the connection is closed, or its attempt failed
  * @urgent: an urgent mark was received, at @urg_seq
  * @at_mark: the next byte is the urgent one
+ * @lends: sendmsg() refers to pages rather than to copy them: by MSG_SPLICE_PAGES,
+ *	and by MSG_ZEROCOPY with a msg_ubuf, on which it has references as long as
+ *	anybody looks at the pages
  *
  * Filled in any context, also below the hooks: under the family's own locks,
  * with interrupts disabled. So it takes no lock and does not sleep; the values
@@ -64,6 +67,7 @@ struct ksock_query {
 	bool	over;
 	bool	urgent;
 	bool	at_mark;
+	bool	lends;
 };
 
 /**

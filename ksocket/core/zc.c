@@ -2,7 +2,7 @@
 /*
  * Sending without a copy
  *
- * Pages are handed to TCP by reference: spliced, or with a note of who wants to
+ * Pages are handed to a stream by reference: spliced, or with a note of who wants to
  * hear when no packet refers to them any more. Every packet has a reference on
  * the note, on its way through queues and devices too, and so does the call. The
  * last one tells, wherever it is given back: the socket may be closed by then,
@@ -15,6 +15,7 @@
 #include <linux/slab.h>
 #include <linux/udp.h>
 #include <net/tcp.h>
+#include <ksocket/family.h>
 
 #include "core.h"
 
@@ -46,7 +47,7 @@ struct ksock_zc_user {
  * @arg: the consumer's
  * @user: the consumer
  * @sent: bytes were
- * @referred: by a packet, which is gone
+ * @referred: by a packet, which is gone, or by what waited for one
  * @copied: a packet had to copy
  * @work: tells, where interrupts are disabled
  */
@@ -241,6 +242,17 @@ static struct ksock_zc *ksock_zc_alloc(ksock_zc_done_t *done, void *arg,
 	return zc;
 }
 
+/*
+ * What others still refer to wasn't copied, even if no packet is ever made of it.
+ * The call's own reference is not given back yet.
+ */
+static void ksock_zc_was_sent(struct ksock_zc *zc, bool sent)
+{
+	zc->sent = sent;
+	if (refcount_read(&zc->ubuf.refcnt) > 1)
+		WRITE_ONCE(zc->referred, true);
+}
+
 /* Pages that a packet may have references on; counts those of the piece */
 static bool ksock_piece_can_be_referred(const struct bio_vec *bv,
 					unsigned int *pages)
@@ -294,6 +306,14 @@ static bool ksock_is_plain_tcp(const struct sock *sk)
 	       1 << READ_ONCE(sk->sk_state) & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
 }
 
+/* A family of its own that takes them as TCP does. */
+static bool ksock_family_lends(struct ksocket *s)
+{
+	struct ksock_query query;
+
+	return ksock_ask(s->sock, &query) && query.lends;
+}
+
 /*
  * A datagram is one packet, and has to fit. Nothing may be appended by reference
  * to a packet that was begun (MSG_MORE): it has no note.
@@ -312,11 +332,9 @@ static int ksock_way_of_pages(struct ksocket *s, unsigned int pages, int flags,
 
 	if (!pages || flags & KSOCK_COPY_FLAGS)
 		return 0;
-	if (!zc)
-		return ksock_is_plain_tcp(sk) ? MSG_SPLICE_PAGES : 0;
-	if (ksock_is_plain_tcp(sk) || ksock_fits_into_datagram(sk, pages))
-		return MSG_ZEROCOPY;
-	return 0;
+	if (ksock_is_plain_tcp(sk) || ksock_family_lends(s))
+		return zc ? MSG_ZEROCOPY : MSG_SPLICE_PAGES;
+	return zc && ksock_fits_into_datagram(sk, pages) ? MSG_ZEROCOPY : 0;
 }
 
 static int ksock_send_pages(struct ksocket *s, const struct bio_vec *bv,
@@ -336,7 +354,7 @@ static int ksock_send_pages(struct ksocket *s, const struct bio_vec *bv,
 	iov_iter_bvec(&hdr.msg_iter, ITER_SOURCE, bv, nr, size);
 	err = ksock_send_by(s, &hdr, flags, sent);
 	if (zc)
-		zc->sent = msg_data_left(&hdr) < size;
+		ksock_zc_was_sent(zc, msg_data_left(&hdr) < size);
 	return err;
 }
 
@@ -349,12 +367,12 @@ static int ksock_send_pages(struct ksocket *s, const struct bio_vec *bv,
  * @flags: as in ksock_sendmsg()
  * @sent: as in ksock_sendmsg()
  *
- * TCP takes references on the pages, and copies nothing. Nobody tells when it no
+ * TCP and kinet's streams take references on the pages, and copy nothing. Nobody tells when it no
  * longer has them: what is sent must not change until the consumer knows, by
  * what the peer answers, that the peer has it. ksock_send_zc() tells.
  *
  * Bytes are copied, and the pages free when the call returns: on every other
- * family; on a TCP socket that isn't connected yet, or has a protocol of its own
+ * family; on a stream that isn't connected yet, or has a protocol of its own
  * on top; with MSG_OOB, MSG_FASTOPEN or MSG_EOR; and of pieces among which is a
  * page without a reference count of its own (of kmalloc(), or behind the first
  * of an allocation that is not compound). A message of a datagram socket is what

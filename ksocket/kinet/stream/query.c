@@ -43,6 +43,7 @@ void kinet_stream_query(struct sock *sk, struct ksock_query *query)
 	query->urgent = READ_ONCE(tp->urgent);
 	query->at_mark = query->urgent &&
 			 READ_ONCE(tp->copied_seq) == query->urg_seq;
+	query->lends = 1 << state & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);
 }
 
 const char *kinet_stream_state(const struct sock *sk)
