@@ -598,6 +598,7 @@ def test_port_in_time_wait(streams, kind):
     client, server = streams.connection(listener=listener)
     server.shutdown(socket.SHUT_WR)
     assert ended(client)
+    name = client.getsockname()
     client.close()
     assert ended(server)
     server.close()
@@ -608,6 +609,11 @@ def test_port_in_time_wait(streams, kind):
     again.listen()
     exchange(*left)
     exchange(*streams.connection(listener=again))
+    # From the port of the one whose end was long ago for the client alone
+    caller = streams.client()
+    set_option(caller, socket.SO_REUSEADDR)
+    caller.bind(name)
+    exchange(*streams.connection(client=caller, listener=again))
     exchange(*left)
 
 

@@ -177,7 +177,11 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 	case KINET_TIMEWAIT_REUSE:
 		if (listened)
 			return false;
-		kinet_remains_answer(r, pkt);
+		/* It will come again, to the host, which has the port by now. */
+		if (kinet_stream_host_listens(pkt))
+			kinet_remains_end(conn);
+		else
+			kinet_remains_answer(r, pkt);
 		break;
 	case KINET_TIMEWAIT_END:
 		kinet_remains_end(conn);

@@ -185,6 +185,32 @@ static bool kinet_stream_is_hosts(const struct kinet_pkt *pkt)
 }
 
 /**
+ * kinet_stream_host_listens() - would the host have a new connection?
+ * @pkt: its SYN
+ *
+ * Context: softirq, RCU read side.
+ * Return: whether a socket of the host's listens there.
+ */
+bool kinet_stream_host_listens(const struct kinet_pkt *pkt)
+{
+	struct inet_hashinfo *hashinfo = pkt->net->ipv4.tcp_death_row.hashinfo;
+
+	/* It isn't on the other wire. */
+	if (pkt->protocol != IPPROTO_TCP)
+		return false;
+	if (pkt->family == AF_INET)
+		return __inet_lookup_listener(pkt->net, hashinfo, NULL, 0,
+					      pkt->saddr.s6_addr32[3],
+					      pkt->sport,
+					      pkt->daddr.s6_addr32[3],
+					      ntohs(pkt->dport), pkt->dif,
+					      pkt->sdif);
+	return inet6_lookup_listener(pkt->net, hashinfo, NULL, 0, &pkt->saddr,
+				     pkt->sport, &pkt->daddr, ntohs(pkt->dport),
+				     pkt->dif, pkt->sdif);
+}
+
+/**
  * kinet_stream_wants() - is a segment ours, on a wire that the host shares?
  * @pkt: packet; its connection is noted, which is good until the grace period
  *	 of RCU is over

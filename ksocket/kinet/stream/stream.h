@@ -433,6 +433,7 @@ struct kinet_seg {
 };
 
 void kinet_seg_read(const struct sk_buff *skb, struct kinet_seg *seg);
+bool kinet_stream_host_listens(const struct kinet_pkt *pkt);
 
 /* --- input.c: what a segment does --- */
 
