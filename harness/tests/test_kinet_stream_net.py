@@ -97,7 +97,7 @@ def test_segments_leave_together(family):
 @inet_family
 @pytest.mark.parametrize("on", [0, 1], ids=["apart", "together"])
 def test_segments_come(family, on):
-    """Those that were on the wire one by one, but came in a row, are made one if the device does."""
+    """One by one on the wire, but in a row: they are one if the device puts them together."""
     with topology.pair() as net:
         topology.ip(["link set eth gso_max_segs 1"], net.client.name)
         feature(net.client, ETHTOOL_STSO, 0)
