@@ -114,7 +114,7 @@ static void window_of_both_isnt_scaled(struct kunit *test)
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 300, "the window");
 	stream_expect_silence(&talk, "the window");
 	talk.wnd = 3;
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 384, "3 << 7");
 }
 
@@ -133,7 +133,7 @@ static void old_duplicate_syn(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, stream_embryo(talk.ear));
 	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
 	stream_expect(&talk, SYN | ACK, STREAM_ANY, talk.rcv_nxt, 0, "line 6");
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_NOT_NULL(test, stream_accept(test, talk.listener));
 }
 
@@ -164,7 +164,7 @@ static void one_closes(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
 	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0,
 		      "line 2");
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	expect_state(&talk, TCP_FIN_WAIT2, "line 3");
 	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, &byte, 1), -EAGAIN);
 	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
@@ -185,7 +185,7 @@ static void both_close(struct kunit *test)
 	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt - 1, 0);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "line 3");
 	expect_state(&talk, TCP_CLOSING, "line 2");
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
 	stream_expect_silence(&talk, "line 4");
 }
@@ -200,7 +200,7 @@ static void half_closed_receives(struct kunit *test)
 	stream_establish(&talk, false, 0);
 	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
 	stream_flush(&talk);
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	stream_wait(3600 * KINET_SECOND);
 	expect_state(&talk, TCP_FIN_WAIT2, "nobody has closed it");
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
@@ -226,7 +226,7 @@ static void half_closed_sends(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
 	stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0, "FIN");
 	expect_state(&talk, TCP_LAST_ACK, "FIN");
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	expect_state(&talk, TCP_CLOSE, "both");
 	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
 }
@@ -254,11 +254,11 @@ static void closed_before_it_stands(struct kunit *test)
 			stream_expect(&talk, SYN | ACK, talk.snd_nxt - 1,
 				      talk.rcv_nxt, 0, "time-out");
 		}
-		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_says_ack(&talk);
 		stream_expect(&talk, FIN | ACK, talk.snd_nxt, talk.rcv_nxt, 0,
 			      "its FIN");
 		expect_state(&talk, TCP_FIN_WAIT1, "its FIN");
-		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_says_ack(&talk);
 		expect_state(&talk, TCP_FIN_WAIT2, "acknowledged");
 		stream_wire_exit(test);
 	}
@@ -323,7 +323,7 @@ static void listener_ends(struct kunit *test)
 	stream_flush(&talk);
 	stream_close(talk.listener);
 	stream_expect(&talk, RST | ACK, talk.snd_nxt, talk.rcv_nxt, 0, "embryo");
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	stream_expect(&talk, RST, talk.snd_nxt, 0, 0, "nobody");
 }
 
@@ -348,7 +348,7 @@ static void reopened_beyond_the_old(struct kunit *test)
 	stream_expect(&talk, SYN | ACK, STREAM_ANY, talk.rcv_nxt, 0, "again");
 	KUNIT_EXPECT_TRUE(test, kinet_after(talk.snd_nxt, old));
 	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_NOT_NULL(test, stream_accept(test, talk.listener));
 }
 

@@ -33,11 +33,6 @@ static void establish(struct kunit *test, struct stream_talk *talk,
 	stream_set_rate(talk->sock, rate);
 }
 
-static void acks(struct stream_talk *talk)
-{
-	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
-}
-
 /* Nothing for so long, then so much */
 static void expect_after(struct stream_talk *talk, u64 us, u32 len, const char *why)
 {
@@ -73,7 +68,7 @@ static void nothing_else_lets_them_go(struct kunit *test)
 	stream_user_writes(&talk, 2 * BURST);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), BURST);
 	stream_wait(GAP - LATE - 1);
-	acks(&talk);
+	stream_says_ack(&talk);
 	stream_user_writes(&talk, BURST);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 0);
 	stream_wait(1);
@@ -159,7 +154,7 @@ static void limit_may_come_later(struct kunit *test)
 	stream_user_writes(&talk, 20 * STREAM_MSS);
 	KUNIT_ASSERT_EQ(test, stream_heard(&talk), 10 * STREAM_MSS);
 	stream_set_rate(talk.sock, RATE);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), BURST);
 	expect_after(&talk, GAP - LATE, BURST, "the second");
 	expect_after(&talk, GAP, BURST, "the third");
@@ -173,7 +168,7 @@ static void limit_may_be_taken_away(struct kunit *test)
 	establish(test, &talk, RATE / 1000);
 	stream_user_writes(&talk, 5 * BURST);
 	KUNIT_ASSERT_EQ(test, stream_heard(&talk), BURST);
-	acks(&talk);
+	stream_says_ack(&talk);
 	stream_wait(KINET_SECOND / 2);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 0);
 	stream_set_rate(talk.sock, ~0UL);
@@ -190,7 +185,7 @@ static void limit_may_be_raised(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, stream_heard(&talk), BURST);
 	stream_set_rate(talk.sock, RATE);
 	stream_wait(GAP);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), BURST);
 	expect_after(&talk, GAP - LATE, BURST, "by the new rate");
 }
@@ -214,7 +209,7 @@ static void orphan_sends_all(struct kunit *test)
 		stream_expect_silence(&talk, "but one at once");
 		stream_wait(GAP);
 	}
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_FIN_WAIT2);
 }
 

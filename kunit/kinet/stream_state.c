@@ -342,7 +342,7 @@ static void beyond_established(struct stream_talk *talk, int state)
 	case TCP_FIN_WAIT2:
 	case TCP_TIME_WAIT:
 		shut(talk);
-		stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+		stream_says_ack(talk);
 		if (state == TCP_TIME_WAIT)
 			peer_ends(talk, 0);
 		break;

@@ -92,9 +92,22 @@ static void establish(struct kunit *test, struct stream_talk *talk)
 	stream_establish(talk, false, STREAM_MS);
 }
 
-static void acks(struct stream_talk *talk)
+/* A connection, and who has lent it so much, and waits to be told */
+static struct lender *lent(struct kunit *test, struct stream_talk *talk,
+			   unsigned int len)
 {
-	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+	struct lender *other = lender(test);
+
+	establish(test, talk);
+	lend(talk, other, len, 0);
+	give_back(other);
+	return other;
+}
+
+static void expect_told(struct kunit *test, struct lender *lender)
+{
+	KUNIT_EXPECT_EQ(test, lender->told, 1);
+	expect_returned(test, lender);
 }
 
 static unsigned int headers(const struct sk_buff *skb)
@@ -140,7 +153,7 @@ static void spliced_pages_are_referred_to(struct kunit *test)
 	stream_flush(&talk);
 	KUNIT_EXPECT_GT_MSG(test, page_count(other->page), 1,
 			    "it isn't acknowledged");
-	acks(&talk);
+	stream_says_ack(&talk);
 	expect_returned(test, other);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_wmem_queued, 0);
 }
@@ -167,7 +180,7 @@ static void pieces_that_touch_are_one(struct kunit *test)
 	KUNIT_ASSERT_EQ(test, lend_pieces(&talk, bv, 3, NULL, 0), LENGTH);
 	KUNIT_EXPECT_EQ(test, skb_shinfo(skb_peek(&stream_sent))->nr_frags, 2);
 	stream_flush(&talk);
-	acks(&talk);
+	stream_says_ack(&talk);
 	expect_returned(test, other);
 }
 
@@ -186,7 +199,7 @@ static void pages_side_by_side_are_held_each(struct kunit *test)
 	KUNIT_EXPECT_GT(test, page_count(pages), 1);
 	KUNIT_EXPECT_GT(test, page_count(pages + 1), 1);
 	stream_flush(&talk);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
 	KUNIT_EXPECT_EQ(test, page_count(pages + 1), 1);
 	put_page(pages);
@@ -214,7 +227,7 @@ static void compound_page_is_held_once(struct kunit *test)
 	expect_bytes(test, 1000, 'a');
 	KUNIT_EXPECT_EQ(test, skb_shinfo(skb_peek(&stream_sent))->nr_frags, 1);
 	stream_flush(&talk);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, page_count(pages), 1);
 	put_page(pages);
 }
@@ -243,87 +256,72 @@ static void slab_is_copied(struct kunit *test)
 
 static void lender_is_told_when_segments_are_gone_and_acknowledged(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 	struct sk_buff *clone;
 
-	establish(test, &talk);
-	lend(&talk, other, LENGTH, 0);
-	give_back(other);
+	other = lent(test, &talk, LENGTH);
 	clone = skb_clone(skb_peek(&stream_sent), GFP_KERNEL);
 	KUNIT_ASSERT_NOT_NULL(test, clone);
 	stream_flush(&talk);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - 1, 0);
 	KUNIT_EXPECT_EQ_MSG(test, other->told, 0, "but for a byte");
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ_MSG(test, other->told, 0, "a clone is somewhere");
 	kfree_skb(clone);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	expect_told(test, other);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_wmem_queued, 0);
 }
 
 static void lender_is_told_at_the_acknowledgment(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 
-	establish(test, &talk);
-	lend(&talk, other, LENGTH, 0);
-	give_back(other);
+	other = lent(test, &talk, LENGTH);
 	stream_flush(&talk);
 	stream_wait(KINET_SECOND);
 	KUNIT_EXPECT_EQ_MSG(test, other->told, 0, "it may be resent");
 	stream_flush(&talk);
-	acks(&talk);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	stream_says_ack(&talk);
+	expect_told(test, other);
 }
 
 /* Whether bytes were copied shows by what has become of the note. */
 static void few_bytes_are_referred_to_as_well(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 
-	establish(test, &talk);
-	lend(&talk, other, 5, 0);
-	give_back(other);
+	other = lent(test, &talk, 5);
 	KUNIT_EXPECT_PTR_EQ(test, skb_zcopy(skb_peek(&stream_sent)), &other->ubuf);
 	memset(page_address(other->page), 'b', PAGE_SIZE);
 	expect_bytes(test, 5, 'b');
 	stream_flush(&talk);
-	acks(&talk);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	stream_says_ack(&talk);
+	expect_told(test, other);
 }
 
 static void lender_is_told_at_a_reset(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 
-	establish(test, &talk);
-	lend(&talk, other, PAGE_SIZE, 0);
-	give_back(other);
+	other = lent(test, &talk, PAGE_SIZE);
 	stream_flush(&talk);
 	stream_say(&talk, KINET_RST, talk.rcv_nxt, 0, 0);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	expect_told(test, other);
 }
 
 static void lender_is_told_at_an_aborting_close(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 
-	establish(test, &talk);
-	lend(&talk, other, PAGE_SIZE, 0);
-	give_back(other);
+	other = lent(test, &talk, PAGE_SIZE);
 	stream_flush(&talk);
 	stream_abort(talk.sock);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	expect_told(test, other);
 }
 
 static void refused_send_lends_nothing(struct kunit *test)
@@ -338,8 +336,7 @@ static void refused_send_lends_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, lend_pieces(&talk, &bv, 1, &other->ubuf, MSG_NOSIGNAL),
 			-EPIPE);
 	give_back(other);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	expect_told(test, other);
 }
 
 /* --- whose a segment is --- */
@@ -395,7 +392,7 @@ static void segment_is_of_one_lender(struct kunit *test)
 	give_back(lenders[1]);
 	KUNIT_EXPECT_EQ(test, lenders[0]->told, 1);
 	KUNIT_EXPECT_EQ(test, lenders[1]->told, 0);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, lenders[1]->told, 1);
 	expect_returned(test, lenders[0]);
 	expect_returned(test, lenders[1]);
@@ -405,14 +402,12 @@ static void segment_is_of_one_lender(struct kunit *test)
 /* Their sum is taken here, over bytes that nobody can change any more. */
 static void sum_of_the_own_protocol_is_of_what_is_sent(struct kunit *test)
 {
-	struct lender *other = lender(test);
 	struct stream_talk talk;
+	struct lender *other;
 	struct sk_buff *skb;
 
 	stream_wire_isolate(true);
-	establish(test, &talk);
-	lend(&talk, other, LENGTH, 0);
-	give_back(other);
+	other = lent(test, &talk, LENGTH);
 	memset(page_address(other->page), 'b', PAGE_SIZE);
 	skb_queue_walk(&stream_sent, skb) {
 		KUNIT_EXPECT_EQ(test, (int)skb->ip_summed, CHECKSUM_NONE);
@@ -420,9 +415,8 @@ static void sum_of_the_own_protocol_is_of_what_is_sent(struct kunit *test)
 	}
 	expect_bytes(test, LENGTH, 'a');
 	stream_flush(&talk);
-	acks(&talk);
-	KUNIT_EXPECT_EQ(test, other->told, 1);
-	expect_returned(test, other);
+	stream_says_ack(&talk);
+	expect_told(test, other);
 }
 
 static struct kunit_case store_cases[] = {

@@ -59,6 +59,11 @@ void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
 	stream_arrive(skb);
 }
 
+void stream_says_ack(struct stream_talk *talk)
+{
+	stream_say(talk, KINET_ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+}
+
 void stream_talk_socket(struct stream_talk *talk)
 {
 	talk->sock = stream_socket(talk->test, STREAM_PORT);
@@ -192,7 +197,7 @@ static void establish_passive(struct stream_talk *talk, u64 us)
 	stream_say(talk, KINET_SYN, talk->rcv_nxt++, 0, 0);
 	stream_flush(talk);
 	stream_wait(us);
-	stream_say(talk, KINET_ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+	stream_says_ack(talk);
 	talk->sock = stream_accept(test, talk->listener);
 	KUNIT_ASSERT_NOT_NULL(test, talk->sock);
 }

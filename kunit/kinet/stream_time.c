@@ -215,7 +215,7 @@ static void old_echo_is_no_sample(struct kunit *test)
 	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
 	talk.more.tsecr = seg.options.tsval;
 	stream_wait(RTT);
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	rtt = kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt);
 	KUNIT_EXPECT_EQ(test, rtt, RTT);
 	stream_user_writes(&talk, STREAM_MSS);
@@ -233,7 +233,7 @@ static void nothing_is_waited_for(struct kunit *test)
 	establish(test, &talk);
 	stream_user_writes(&talk, 5);
 	stream_flush(&talk);
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	/* RFC 9293, MUST-25: nor is it kept alive, unless the user wants it. */
 	stream_wait(24 * 3600 * KINET_SECOND);
 	stream_expect_silence(&talk, "nothing is on its way");
@@ -381,7 +381,7 @@ static void shut_window_is_probed(struct kunit *test)
 	stream_expect_silence(&talk, "the window is shut");
 	for (i = 0; i < 8; i++) {
 		expect_after(&talk, RTO << i, ACK, talk.snd_nxt - 1, 0, "probe");
-		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_says_ack(&talk);
 		stream_expect_silence(&talk, "it is shut yet");
 	}
 	/* As long as it answers, it is waited for. */
@@ -391,11 +391,11 @@ static void shut_window_is_probed(struct kunit *test)
 			continue;
 		stream_expect(&talk, ACK, talk.snd_nxt - 1, talk.rcv_nxt, 0,
 			      "probe");
-		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_says_ack(&talk);
 	}
 	KUNIT_ASSERT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
 	talk.wnd = STREAM_WINDOW;
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
 }
 
@@ -411,7 +411,7 @@ static void probe_finds_it_open(struct kunit *test)
 	stream_user_writes(&talk, 100);
 	expect_after(&talk, RTO, ACK, talk.snd_nxt - 1, 0, "probe");
 	talk.wnd = STREAM_WINDOW;
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
 }
 
@@ -498,7 +498,7 @@ static void somebody_is_there(struct kunit *test)
 	for (i = 0; i < 20; i++) {
 		expect_after(&talk, 10 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0,
 			     "probe");
-		stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+		stream_says_ack(&talk);
 	}
 	stream_wait(5 * KINET_SECOND);
 	peer_says(&talk, 5);
@@ -516,7 +516,7 @@ static void half_closed_is_kept_alive(struct kunit *test)
 	keep_alive(&talk);
 	kernel_sock_shutdown(talk.sock, SHUT_WR);
 	stream_flush(&talk);
-	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	stream_says_ack(&talk);
 	expect_after(&talk, 10 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0, "probe");
 	stream_wait(12 * KINET_SECOND);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
@@ -533,7 +533,7 @@ static void to_fin_wait2(struct stream_talk *talk, int seconds)
 				stream_set(talk->sock, TCP_LINGER2, seconds), 0);
 	stream_close(talk->sock);
 	stream_flush(talk);
-	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
+	stream_says_ack(talk);
 	KUNIT_ASSERT_EQ(talk->test, talk->sk->sk_state, TCP_FIN_WAIT2);
 }
 

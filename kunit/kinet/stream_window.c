@@ -21,11 +21,6 @@ static void establish(struct kunit *test, struct stream_talk *talk, u16 wnd)
 	stream_establish(talk, false, RTT);
 }
 
-static void acks(struct stream_talk *talk)
-{
-	stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, 0);
-}
-
 /* --- 3.7.1: segment size --- */
 
 /* On a wire where nothing is divided below */
@@ -60,7 +55,7 @@ static void small_ones_wait_for_the_first(struct kunit *test)
 	stream_user_writes(&talk, 6);
 	stream_user_writes(&talk, 7);
 	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "the first is on its way");
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 13, "all at once");
 }
 
@@ -73,7 +68,7 @@ static void full_ones_wait_for_nothing(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
 	stream_user_writes(&talk, 2 * STREAM_MSS + 9);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 2 * STREAM_MSS);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 9);
 }
 
@@ -125,11 +120,11 @@ static void what_was_written_is_pushed(struct kunit *test)
 	establish(test, &talk, 2 * STREAM_MSS);
 	stream_user_writes(&talk, 2 * STREAM_MSS + 5);
 	expect_push(&talk, 2 * STREAM_MSS, false, "there is more");
-	acks(&talk);
+	stream_says_ack(&talk);
 	expect_push(&talk, 5, true, "the last");
 	stream_user_writes(&talk, 6);
 	stream_user_writes(&talk, 7);
-	acks(&talk);
+	stream_says_ack(&talk);
 	expect_push(&talk, 13, true, "both");
 }
 
@@ -143,7 +138,7 @@ static void no_more_than_the_window(struct kunit *test)
 	stream_user_writes(&talk, 5000);
 	/* The rest of 200 is less than half of it, and not all there is. */
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 1000);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 1000);
 }
 
@@ -169,7 +164,7 @@ static void shrunk_window_is_borne(struct kunit *test)
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - 3 * STREAM_MSS, 0);
 	stream_user_writes(&talk, STREAM_MSS);
 	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "SND.NXT is beyond it");
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), STREAM_MSS);
 }
 
@@ -254,7 +249,7 @@ static void silly_window_is_not_filled(struct kunit *test)
 	stream_user_writes(&talk, 5);
 	stream_heard(&talk);
 	talk.wnd = 100;
-	acks(&talk);
+	stream_says_ack(&talk);
 	stream_user_writes(&talk, 400);
 	from = stream_now;
 	while (skb_queue_empty(&stream_sent) && stream_now - from < KINET_SECOND)
@@ -271,7 +266,7 @@ static void small_buffer_of_the_peer(struct kunit *test)
 	establish(test, &talk, 200);
 	stream_user_writes(&talk, 400);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 200);
-	acks(&talk);
+	stream_says_ack(&talk);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 200);
 }
 
@@ -284,7 +279,7 @@ static void all_there_is_goes(struct kunit *test)
 	stream_user_writes(&talk, 5);
 	stream_heard(&talk);
 	talk.wnd = 100;
-	acks(&talk);
+	stream_says_ack(&talk);
 	stream_user_writes(&talk, 100);
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 100);
 }

@@ -127,6 +127,8 @@ void stream_talk_socket(struct stream_talk *talk);
 void stream_user_writes(struct stream_talk *talk, size_t len);
 /* A segment of the peer's */
 void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len);
+/* Its acknowledgment of all that it has heard */
+void stream_says_ack(struct stream_talk *talk);
 /* What kinet has sent next, or false for nothing */
 bool stream_hear(struct stream_talk *talk, struct stream_seg *seg);
 /* All that it has sent: bytes, which must be new and in order */
