@@ -199,33 +199,43 @@ def routed():
         yield net
 
 
+def _queue(namespace: Namespace, device: str, words: str):
+    ip([f"qdisc replace dev {device} root {words}"], namespace.name, "tc")
+
+
+@contextlib.contextmanager
+def _queued(namespace: Namespace, device: str, words: str):
+    _queue(namespace, device, words)
+    try:
+        yield
+    finally:
+        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
+
+
+def _netem(how: dict) -> str:
+    return " ".join(["netem", *(f"{name} {value}" for name, value in how.items())])
+
+
 def impair(namespace: Namespace, device: str = "eth", **how):
     """Put netem on what leaves the device: loss="1%", delay="10ms", reorder="25%",
     duplicate="1%", corrupt="0.1%", rate="10mbit", limit=1000."""
-    words = [f"{name} {value}" for name, value in how.items()]
-    ip([f"qdisc replace dev {device} root netem {' '.join(words)}"], namespace.name, "tc")
+    _queue(namespace, device, _netem(how))
 
 
-@contextlib.contextmanager
 def impaired(namespace: Namespace, device: str = "eth", **how):
     """The same for a while."""
-    impair(namespace, device, **how)
-    try:
-        yield
-    finally:
-        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
+    return _queued(namespace, device, _netem(how))
 
 
-@contextlib.contextmanager
 def slowed(namespace: Namespace, rate: str, device: str = "eth"):
     """What leaves the device queues up for a while, as its senders' own: netem would
     take it off their accounts."""
-    ip([f"qdisc replace dev {device} root tbf rate {rate} burst 2kb limit 100kb"],
-       namespace.name, "tc")
-    try:
-        yield
-    finally:
-        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
+    return _queued(namespace, device, f"tbf rate {rate} burst 2kb limit 100kb")
+
+
+def fair(namespace: Namespace, device: str = "eth"):
+    """What leaves the device does so by the rate of its socket, for a while."""
+    return _queued(namespace, device, "fq")
 
 
 @contextlib.contextmanager
@@ -235,13 +245,3 @@ def link(**how):
         for end in (net.client, net.server):
             impair(end, **how)
         yield net
-
-
-@contextlib.contextmanager
-def fair(namespace: Namespace, device: str = "eth"):
-    """What leaves the device does so by the rate of its socket, for a while."""
-    ip([f"qdisc replace dev {device} root fq"], namespace.name, "tc")
-    try:
-        yield
-    finally:
-        ip([f"qdisc del dev {device} root"], namespace.name, "tc")
