@@ -2,11 +2,11 @@
 /*
  * Sending without a copy
  *
- * Pages are handed to a stream by reference: spliced, or with a note of who wants to
- * hear when no packet refers to them any more. Every packet has a reference on
- * the note, on its way through queues and devices too, and so does the call. The
- * last one tells, wherever it is given back: the socket may be closed by then,
- * and the consumer, if it hasn't waited, unloaded.
+ * Pages are handed to a stream by reference: spliced, or with a note of who
+ * wants to hear when no packet refers to them any more. Every packet has a
+ * reference on the note, on its way through queues and devices too, and so does
+ * the call. The last one tells, wherever it is given back: the socket may be
+ * closed by then, and the consumer, if it hasn't waited, unloaded.
  *
  * What can't be referred to is copied by the same send.
  */
@@ -367,9 +367,10 @@ static int ksock_send_pages(struct ksocket *s, const struct bio_vec *bv,
  * @flags: as in ksock_sendmsg()
  * @sent: as in ksock_sendmsg()
  *
- * TCP and kinet's streams take references on the pages, and copy nothing. Nobody tells when it no
- * longer has them: what is sent must not change until the consumer knows, by
- * what the peer answers, that the peer has it. ksock_send_zc() tells.
+ * TCP and kinet's streams take references on the pages, and copy nothing. Nobody
+ * tells when they no longer have them: what is sent must not change until the
+ * consumer knows, by what the peer answers, that the peer has it.
+ * ksock_send_zc() tells.
  *
  * Bytes are copied, and the pages free when the call returns: on every other
  * family; on a stream that isn't connected yet, or has a protocol of its own
