@@ -27,6 +27,11 @@ LINES_OF_LOG = 20
 COMMAND_LINE = ("panic=-1 oops=panic loglevel=7 printk.devkmsg=on net.ifnames=0 "
                 "mitigations=off nokaslr rdinit=/init dummy.numdummies=0 kunit.enable=1")
 
+# A kernel that boots patches its branches. With a thread per processor QEMU may keep a
+# translation of what another one has just overwritten: the breakpoint that was there
+# meanwhile is then hit when nobody knows of it any more. So the others come with init.
+ALONE = "maxcpus=1 noreplace-smp"
+
 PROCESSORS = ("-accel", "tcg,thread=multi", "-cpu", "qemu64,+rdrand", "-smp", "2,sockets=2")
 # One, whose clock is the number of instructions executed: the same each time. A
 # string instruction would count once a byte, so none is announced as fast. When
@@ -169,7 +174,7 @@ class Guest:
         # counter is emulated, so it is steady whatever the kernel thinks of it.
         # Our own kernel has no ACPI. Debian's need its timers: on a busy host they
         # can't measure the counter's speed otherwise, and count ticks instead.
-        line = f"console=ttyS0 tsc=reliable reboot=t,force {self._arguments()}"
+        line = f"console=ttyS0 tsc=reliable reboot=t,force {ALONE} {self._arguments()}"
         argv = [QEMU, *(COUNTING if self.counting else PROCESSORS), "-m", self.memory,
                 "-nodefaults", "-no-user-config", "-no-reboot", "-display", "none",
                 "-kernel", self.kernel.image, "-initrd", initramfs.get(self.kernel),
