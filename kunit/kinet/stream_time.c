@@ -599,6 +599,32 @@ static void fin_begins_timewait_anew(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_timewaits(), 0);
 }
 
+/* RFC 5961, section 7; who sends data or a FIN counts on answers. */
+static void timewait_answers_only_so_many(struct kunit *test)
+{
+	struct stream_talk talk = { .test = test };
+	int i, j;
+
+	to_timewait(&talk);
+	for (j = 0; j < 2; j++) {
+		for (i = 0; i < 5; i++) {
+			stream_say(&talk, ACK, talk.rcv_nxt - 9, talk.snd_nxt, 0);
+			stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "bare");
+			stream_say(&talk, SYN, talk.rcv_nxt - 9, 0, 0);
+			stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "SYN");
+		}
+		stream_say(&talk, ACK, talk.rcv_nxt - 9, talk.snd_nxt, 0);
+		stream_say(&talk, SYN, talk.rcv_nxt - 9, 0, 0);
+		stream_expect_silence(&talk, "enough of them");
+		stream_say(&talk, ACK, talk.rcv_nxt - 9, talk.snd_nxt, 4);
+		stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "data");
+		stream_say(&talk, FIN | ACK, talk.rcv_nxt - 1, talk.snd_nxt, 0);
+		stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "FIN");
+		stream_wait(5 * KINET_SECOND);
+	}
+	KUNIT_EXPECT_EQ(test, stream_timewaits(), 1);
+}
+
 static struct kunit_case time_cases[] = {
 	KUNIT_CASE(syn_backs_off),
 	KUNIT_CASE(syn_is_sent_for_long),
@@ -628,6 +654,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(fin_wait2_ends),
 	KUNIT_CASE(timewait_ends),
 	KUNIT_CASE(fin_begins_timewait_anew),
+	KUNIT_CASE(timewait_answers_only_so_many),
 	{}
 };
 

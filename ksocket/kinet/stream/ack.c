@@ -180,8 +180,14 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
 	dst_confirm(tp->flow.dst);
 }
 
-/* RFC 5961, section 7: 10 in 5 seconds, as it proposes */
-static bool kinet_tcp_is_allowed(struct kinet_challenge_limit *limit, u64 now)
+/**
+ * kinet_tcp_is_allowed() - may what could be forged be answered, and count it
+ * @limit: answers of this kind
+ * @now: microseconds
+ *
+ * RFC 5961, section 7: 10 in 5 seconds, as it proposes.
+ */
+bool kinet_tcp_is_allowed(struct kinet_challenge_limit *limit, u64 now)
 {
 	return kinet_challenge_allowed(limit, now, 5 * KINET_SECOND, 10);
 }

@@ -17,6 +17,8 @@ struct kinet_remains {
 	struct kinet_claim	*claim;
 	struct timer_list	timer;
 	u64			due;
+	spinlock_t		lock;		/* of @challenges */
+	struct kinet_challenge_limit challenges;
 	struct rcu_head		rcu;
 	u32			snd_nxt;
 	u32			stamp_offset;
@@ -88,6 +90,8 @@ static void kinet_remains_describe(struct kinet_remains *r, struct sock *sk)
 		.stamped	= tp->stamps,
 		.hazards	= true,
 	};
+	spin_lock_init(&r->lock);
+	r->challenges = (struct kinet_challenge_limit){};
 	r->net = sock_net(sk);
 	r->claim = tp->k.claim;
 	r->snd_nxt = tp->snd.nxt;
@@ -140,6 +144,29 @@ static void kinet_remains_answer(const struct kinet_remains *r,
 	kinet_tcp_answer_ack(pkt, &r->tw, r->snd_nxt, r->wnd, stamp);
 }
 
+/*
+ * As kinet_tcp_answer_stray(): who sends data or a FIN may count the answers, and
+ * what has neither can be an answer itself.
+ */
+static void kinet_remains_answer_stray(struct kinet_remains *r,
+				       const struct kinet_seg *seg,
+				       const struct kinet_pkt *pkt)
+{
+	bool allowed = !(seg->flags & KINET_SYN) &&
+		       (seg->len || seg->flags & KINET_FIN);
+
+	if (!allowed) {
+		spin_lock(&r->lock);
+		allowed = kinet_tcp_is_allowed(&r->challenges,
+					       kinet_remains_clock(r));
+		spin_unlock(&r->lock);
+		if (!allowed)
+			return;
+		kinet_count(r->net, KINET_CHALLENGE_OUT);
+	}
+	kinet_remains_answer(r, pkt);
+}
+
 /**
  * kinet_remains_input() - a segment for what is in TIME-WAIT
  * @conn: it
@@ -170,9 +197,10 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 		break;
 	case KINET_TIMEWAIT_AGAIN:
 		kinet_remains_wait(r, true);
-		fallthrough;
-	case KINET_TIMEWAIT_ACK:
 		kinet_remains_answer(r, pkt);
+		break;
+	case KINET_TIMEWAIT_ACK:
+		kinet_remains_answer_stray(r, &seg, pkt);
 		break;
 	case KINET_TIMEWAIT_REUSE:
 		if (listened)
@@ -181,7 +209,7 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 		if (kinet_stream_host_listens(pkt))
 			kinet_remains_end(conn);
 		else
-			kinet_remains_answer(r, pkt);
+			kinet_remains_answer_stray(r, &seg, pkt);
 		break;
 	case KINET_TIMEWAIT_END:
 		kinet_remains_end(conn);

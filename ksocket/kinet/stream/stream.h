@@ -443,6 +443,7 @@ int kinet_tcp_backlog(struct sock *sk, struct sk_buff *skb);
 
 /* --- ack.c: what an acknowledgment does --- */
 
+bool kinet_tcp_is_allowed(struct kinet_challenge_limit *limit, u64 now);
 void kinet_tcp_challenge(struct sock *sk, u64 now);
 void kinet_tcp_answer_stray(struct sock *sk, const struct kinet_seg *seg, u64 now);
 bool kinet_tcp_ack(struct sock *sk, const struct kinet_seg *seg, u64 now);
