@@ -35,7 +35,8 @@ class Scenario:
 
     @property
     def only_loses(self) -> bool:
-        """Something has to be sent again, and nothing else is wrong."""
+        """Nothing else is wrong, and something has to be sent again: the sizes are such that one
+        in 100,000 at most would lose but a single segment."""
         return list(self.how) == ["loss"]
 
 

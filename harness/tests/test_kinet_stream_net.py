@@ -32,7 +32,7 @@ SCENARIOS = {
     "clean-6": Scenario(6_000_000, family=INET6),
     "loss-1": Scenario(1_500_000, {"loss": "1%"}),
     "loss-5": Scenario(300_000, {"loss": "5%"}, family=INET6),
-    "bursts": Scenario(400_000, {"loss": "gemodel 1% 25%"}),
+    "bursts": Scenario(1_000_000, {"loss": "gemodel 1% 25%"}),
     "reorder": Scenario(1_000_000, {"delay": "5ms", "reorder": "25% 50%"}, family=INET6),
     "reorder-far": Scenario(1_000_000, {"delay": "10ms 8ms"}),
     "duplicate": Scenario(2_000_000, {"duplicate": "20%"}),
@@ -92,6 +92,18 @@ def test_segments_leave_together(family):
     with topology.pair() as net:
         out, came = at_once(net, family)
     assert out > 8 and came > 8
+
+
+@inet_family
+@pytest.mark.parametrize("limit, most", [("gso_max_segs 1", 1), ("gso_max_segs 4", 4),
+                                         ("gso_max_size 10000", 6)],
+                         ids=["single", "segments", "bytes"])
+def test_segments_leave_as_taken(family, limit, most):
+    """Not more at once than the device takes: a queue above it loses them as one."""
+    with topology.pair() as net:
+        topology.ip([f"link set eth {limit}"], net.client.name)
+        out, _ = at_once(net, family)
+    assert most / 2 < out <= most
 
 
 @inet_family

@@ -43,6 +43,43 @@ static void segments_fit_the_new_route(struct kunit *test)
 	KUNIT_EXPECT_GT(test, segs, 2);
 }
 
+/* --- what the device takes at once --- */
+
+struct at_once_param {
+	const char	*name;
+	unsigned int	segs;
+	int		most;		/* in one skb, in segments */
+};
+
+static const struct at_once_param at_once_params[] = {
+	{ "one",	1,	1 },
+	{ "some",	3,	3 },
+	{ "all",	65535,	7 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(at_once, at_once_params, name);
+
+static void no_more_than_the_device_takes(struct kunit *test)
+{
+	const struct at_once_param *param = test->param_value;
+	struct net_device *dev = init_net.loopback_dev;
+	unsigned int before = dev->gso_max_segs;
+	int left = 7 * STREAM_MSS;
+	struct stream_talk talk;
+	struct stream_seg seg;
+
+	WRITE_ONCE(dev->gso_max_segs, param->segs);
+	establish(test, &talk, STREAM_WINDOW);
+	stream_user_writes(&talk, left);
+	while (stream_hear(&talk, &seg)) {
+		KUNIT_EXPECT_EQ(test, seg.len,
+				min(left, param->most * STREAM_MSS));
+		left -= seg.len;
+	}
+	KUNIT_EXPECT_EQ(test, left, 0);
+	WRITE_ONCE(dev->gso_max_segs, before);
+}
+
 /* --- 3.7.4: Nagle --- */
 
 static void small_ones_wait_for_the_first(struct kunit *test)
@@ -399,6 +436,7 @@ static void shut_window_takes_no_text(struct kunit *test)
 
 static struct kunit_case window_cases[] = {
 	KUNIT_CASE(segments_fit_the_new_route),
+	KUNIT_CASE_PARAM(no_more_than_the_device_takes, at_once_gen_params),
 	KUNIT_CASE(small_ones_wait_for_the_first),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),

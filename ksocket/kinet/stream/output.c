@@ -27,6 +27,21 @@ static bool kinet_tcp_is_isolated(const struct kinet_flow *flow)
 	return flow->fl.u.__fl_common.flowic_proto != IPPROTO_TCP;
 }
 
+/*
+ * How much one skb may carry. What has too many segments for the device would be
+ * divided above its queue, which then loses or delays them all as one; and what
+ * divides looks at the pseudo-header of TCP.
+ */
+static u32 kinet_tcp_most_at_once(const struct sock *sk)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (kinet_tcp_is_isolated(&tp->flow))
+		return tp->mss;
+	return min_t(u32, READ_ONCE(sk->sk_gso_max_segs) * (u32)tp->mss,
+		     READ_ONCE(sk->sk_gso_max_size));
+}
+
 /**
  * kinet_tcp_sync_mss() - how long a full segment is, by route and peer
  * @sk: sock, with a route
@@ -51,6 +66,7 @@ void kinet_tcp_sync_mss(struct sock *sk)
 	tp->mss = clamp(mss, KINET_MSS_MIN, 65535 - 120);
 	tp->cong.mss = tp->mss;
 	tp->board.mss = tp->mss;
+	tp->most = kinet_tcp_most_at_once(sk);
 }
 
 /**
@@ -428,11 +444,9 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
 	err = kinet_tcp_route(sk);
 	if (err)
 		return err;
-	want = max_t(u32, tp->burst - tp->burst % tp->mss, tp->mss);
+	want = min(tp->burst, tp->most);
+	want = max_t(u32, want - want % tp->mss, tp->mss);
 	want = min_t(u32, stop - seq, want);
-	/* What divides it looks at the pseudo-header of TCP. */
-	if (kinet_tcp_is_isolated(&tp->flow))
-		want = min_t(unsigned int, want, tp->mss);
 	len = kinet_store_burst(sk, seq, want);
 	if (len < want)
 		len = len > tp->mss ? len - len % tp->mss : len;

@@ -148,6 +148,7 @@ struct kinet_tally {
  * @deadlines: what is due, and when
  * @pace: how fast to send
  * @burst: bytes of data in one skb, by that
+ * @most: likewise, by the device
  * @below: bytes that may wait in queues below us; more are held back here
  * @timer: the one that serves them all; holds the sock
  * @pacer: the one for KINET_TIMER_PACE, for which @timer is too coarse; likewise
@@ -266,6 +267,7 @@ struct kinet_tcp {
 	struct kinet_deadlines		deadlines;
 	struct kinet_pace		pace;
 	u32				burst;
+	u32				most;
 	u32				below;
 	u32				resends;
 	u32				probes;
