@@ -286,6 +286,18 @@ void kinet_claim_hold(struct kinet_claim *claim)
 }
 
 /**
+ * kinet_claim_try_hold() - hold a claim that may just be given up
+ * @claim: claim, or NULL
+ *
+ * Context: RCU read side, in which it was there.
+ * Return: whether it is still kept.
+ */
+bool kinet_claim_try_hold(struct kinet_claim *claim)
+{
+	return !claim || refcount_inc_not_zero(&claim->users);
+}
+
+/**
  * kinet_claim_put() - have no more to do with a claim
  * @claim: claim, or NULL
  *

@@ -272,6 +272,7 @@ int kinet_claim_take(struct sock *sk, unsigned short port);
 void kinet_claim_drop(struct sock *sk);
 void kinet_claim_drop_later(struct sock *sk);
 void kinet_claim_hold(struct kinet_claim *claim);
+bool kinet_claim_try_hold(struct kinet_claim *claim);
 void kinet_claim_put(struct kinet_claim *claim);
 int kinet_claims_init(void);
 void kinet_claims_flush(void);

@@ -381,6 +381,7 @@ bool kinet_takes(const struct sock *sk, const struct kinet_pkt *pkt)
 static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 				       const struct kinet_pkt *pkt)
 {
+	struct sock *chosen;
 	u32 hash;
 
 	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
@@ -389,8 +390,13 @@ static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 			    ipv6_addr_hash(&pkt->daddr),
 			    (__force u32)pkt->sport << 16 |
 			    (__force u32)pkt->dport, net_hash_mix(pkt->net));
-	return reuseport_select_sock(sk, hash, skb,
-				     pkt->offset + KINET_HEADER_LEN) ?: sk;
+	chosen = reuseport_select_sock(sk, hash, skb,
+				       pkt->offset + KINET_HEADER_LEN);
+	/* In the group of streams are those, too, that are only bound. */
+	if (!chosen || (sk->sk_type == SOCK_STREAM &&
+			READ_ONCE(chosen->sk_state) != TCP_LISTEN))
+		return sk;
+	return chosen;
 }
 
 /**

@@ -153,6 +153,38 @@ static void half_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "x", 1, 0), -EPIPE);
 }
 
+/* It was found when it still listened: nothing is left of who came. */
+static void listener_ends_meanwhile(struct kunit *test)
+{
+	struct stream_talk talk;
+	int users;
+
+	stream_talk_begin(test, &talk);
+	stream_listen(&talk);
+	KUNIT_ASSERT_EQ(test, kernel_sock_shutdown(talk.listener, SHUT_RD), 0);
+	users = stream_users();
+	stream_arrive_late(stream_segment(&talk, SYN, talk.rcv_nxt, 0, 0), talk.ear);
+	KUNIT_EXPECT_EQ(test, stream_users(), users);
+	KUNIT_EXPECT_NULL(test, stream_embryo(talk.ear));
+	stream_expect_silence(&talk, "nobody listens");
+	KUNIT_ASSERT_EQ(test, kernel_listen(talk.listener, 5), 0);
+	stream_establish(&talk, true, 0);
+}
+
+/* What it was copied from keeps its own. */
+static void disconnected_one_has_no_page(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	talk.sk->sk_use_task_frag = false;
+	stream_user_writes(&talk, 400);
+	KUNIT_EXPECT_NOT_NULL(test, talk.sk->sk_frag.page);
+	stream_disconnect(talk.sock);
+	KUNIT_EXPECT_NULL(test, talk.sk->sk_frag.page);
+}
+
 /* Figure 12 */
 static void one_closes(struct kunit *test)
 {
@@ -360,6 +392,8 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(window_of_both_isnt_scaled),
 	KUNIT_CASE(old_duplicate_syn),
 	KUNIT_CASE(half_open),
+	KUNIT_CASE(listener_ends_meanwhile),
+	KUNIT_CASE(disconnected_one_has_no_page),
 	KUNIT_CASE(one_closes),
 	KUNIT_CASE(both_close),
 	KUNIT_CASE(half_closed_receives),

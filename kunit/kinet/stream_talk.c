@@ -25,7 +25,8 @@ static void options(const struct stream_talk *talk, u8 flags,
 		options->has |= KINET_HAS_SCALE;
 }
 
-void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
+struct sk_buff *stream_segment(struct stream_talk *talk, u8 flags, u32 seq, u32 ack,
+			       u32 len)
 {
 	struct kinet_options said;
 	unsigned int room;
@@ -56,7 +57,12 @@ void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
 	kinet_options_build(skb_put(skb, room), &said);
 	memset(skb_put(skb, len), 'p', len);
 	skb->ip_summed = CHECKSUM_UNNECESSARY;
-	stream_arrive(skb);
+	return skb;
+}
+
+void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len)
+{
+	stream_arrive(stream_segment(talk, flags, seq, ack, len));
 }
 
 void stream_says_ack(struct stream_talk *talk)

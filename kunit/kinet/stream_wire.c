@@ -18,6 +18,7 @@ u64 stream_now;
 struct sk_buff_head stream_sent;
 unsigned int stream_mtu;
 unsigned int stream_routes;
+int stream_no_route;
 
 static struct socket *sockets[SOCKS];
 static struct sock *socks[SOCKS];
@@ -45,7 +46,7 @@ static unsigned int mtu(const struct kinet_flow *flow)
 static int route(struct sock *sk, struct kinet_flow *flow)
 {
 	stream_routes++;
-	return kinet_ip_route(sk, flow);
+	return stream_no_route ?: kinet_ip_route(sk, flow);
 }
 
 /* As it will arrive */
@@ -301,13 +302,21 @@ int stream_timewaits(void)
 	return atomic_read(&kinet_net(&init_net)->remains);
 }
 
+/* Routes that there were are none any more. */
+void stream_lose_route(int err)
+{
+	stream_no_route = err;
+	rt_genid_bump_ipv4(&init_net);
+}
+
 /* --- packets --- */
 
-void stream_arrive(struct sk_buff *skb)
+static void describe(struct sk_buff *skb, struct kinet_pkt *pkt)
 {
 	const struct iphdr *iph = ip_hdr(skb);
 	const struct tcphdr *th = (struct tcphdr *)(skb->data + sizeof(*iph));
-	struct kinet_pkt pkt = {
+
+	*pkt = (struct kinet_pkt){
 		.net		= &init_net,
 		.sport		= th->source,
 		.dport		= th->dest,
@@ -317,11 +326,30 @@ void stream_arrive(struct sk_buff *skb)
 		.family		= AF_INET,
 		.protocol	= iph->protocol,
 	};
-
-	ipv6_addr_set_v4mapped(iph->saddr, &pkt.saddr);
-	ipv6_addr_set_v4mapped(iph->daddr, &pkt.daddr);
+	ipv6_addr_set_v4mapped(iph->saddr, &pkt->saddr);
+	ipv6_addr_set_v4mapped(iph->daddr, &pkt->daddr);
 	skb->protocol = htons(ETH_P_IP);
 	skb->dev = init_net.loopback_dev;
+}
+
+void stream_arrive_late(struct sk_buff *skb, struct sock *sk)
+{
+	struct kinet_pkt pkt;
+
+	describe(skb, &pkt);
+	__skb_pull(skb, pkt.offset);
+	rcu_read_lock();
+	local_bh_disable();
+	kinet_tcp_listen_input(sk, skb, &pkt);
+	local_bh_enable();
+	rcu_read_unlock();
+}
+
+void stream_arrive(struct sk_buff *skb)
+{
+	struct kinet_pkt pkt;
+
+	describe(skb, &pkt);
 	rcu_read_lock();
 	local_bh_disable();
 	kinet_stream_receive(skb, &pkt);
@@ -338,6 +366,7 @@ int stream_wire_init(struct kunit *test)
 	skb_queue_head_init(&stream_sent);
 	stream_now = 1000 * KINET_SECOND;
 	stream_mtu = STREAM_MTU;
+	stream_no_route = 0;
 	stream_routes = 0;
 	before = set_wire(&stream_wire);
 	if (before->clock != clock)

@@ -30,6 +30,8 @@ extern struct sk_buff_head stream_sent;
 extern unsigned int stream_mtu;
 /* How often a route was looked for */
 extern unsigned int stream_routes;
+/* What looking for one gives, or 0 */
+extern int stream_no_route;
 
 int stream_wire_init(struct kunit *test);
 void stream_wire_exit(struct kunit *test);
@@ -49,8 +51,11 @@ void stream_track(struct sock *sk);
 /* No more; false when it had to be ended. */
 bool stream_untrack(struct sock *sk);
 int stream_users(void);
+void stream_lose_route(int err);
 /* A packet arrives, its data at the header of IP. */
 void stream_arrive(struct sk_buff *skb);
+/* The same, for a listener that was found and then has ended */
+void stream_arrive_late(struct sk_buff *skb, struct sock *sk);
 /* When the next timer is due, or KINET_NEVER */
 u64 stream_due(void);
 /* Do what is due now. */
@@ -125,6 +130,8 @@ void stream_talk_begin(struct kunit *test, struct stream_talk *talk);
 void stream_talk_socket(struct stream_talk *talk);
 /* So many bytes, which kinet has room for */
 void stream_user_writes(struct stream_talk *talk, size_t len);
+struct sk_buff *stream_segment(struct stream_talk *talk, u8 flags, u32 seq, u32 ack,
+			       u32 len);
 /* A segment of the peer's */
 void stream_say(struct stream_talk *talk, u8 flags, u32 seq, u32 ack, u32 len);
 /* Its acknowledgment of all that it has heard */

@@ -27,6 +27,13 @@ static void kinet_tcp_child_inet6(struct sock *child, const struct sock *sk)
 	RCU_INIT_POINTER(np->opt, txopt_get(inet6_sk(sk)));
 }
 
+/* The listener isn't locked: it may have ended while it was copied. */
+static bool kinet_tcp_child_is_whole(const struct sock *child)
+{
+	return child->sk_state == TCP_LISTEN &&
+	       kinet_claim_try_hold(kinet_sk(child)->claim);
+}
+
 /* What a copy of the listener must not have of it */
 static void kinet_tcp_child_init(struct sock *child, const struct sock *sk)
 {
@@ -34,7 +41,6 @@ static void kinet_tcp_child_init(struct sock *child, const struct sock *sk)
 
 	INIT_LIST_HEAD(&tp->k.node);
 	skb_queue_head_init(&tp->k.pending);
-	kinet_claim_hold(tp->k.claim);
 	memset(&tp->flow, 0, sizeof(tp->flow));
 	inet_sk(child)->mc_list = NULL;
 	RCU_INIT_POINTER(inet_sk(child)->inet_opt, NULL);
@@ -43,6 +49,8 @@ static void kinet_tcp_child_init(struct sock *child, const struct sock *sk)
 		kinet_tcp_child_inet6(child, sk);
 	kinet_tcp_setup(child);
 	tp->parent = NULL;
+	tp->ended = false;
+	tp->counted = false;
 	tp->late = 0;
 	tp->embryo_count = 0;
 	/* Longer than its SYN is answered it isn't there. */
@@ -152,6 +160,12 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 	}
 	/* It is locked, which sparse can't know, in the class of the host's. */
 	__acquire(&child->sk_lock.slock);
+	if (!kinet_tcp_child_is_whole(child)) {
+		sk_free_unlock_clone(child);
+		__release(&child->sk_lock.slock);
+		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
+		return;
+	}
 	bh_unlock_sock(child);
 	kinet_sock_set_lock_class(child);
 	bh_lock_sock(child);
@@ -207,6 +221,7 @@ void kinet_tcp_listen_input(struct sock *sk, struct sk_buff *skb,
 	kinet_tcp_conceive(sk, skb, pkt, &seg);
 	consume_skb(skb);
 }
+EXPORT_SYMBOL_IF_KUNIT(kinet_tcp_listen_input);
 
 /* May a child go on to ESTABLISHED? */
 bool kinet_tcp_may_stand(struct sock *sk)
@@ -287,8 +302,9 @@ int kinet_stream_listen(struct socket *sock, int backlog)
 	kinet_tcp_event(sk, KINET_EV_LISTEN);
 	/* Others who listen are in the way, even with SO_REUSEADDR. */
 	err = kinet_listen_port(sk);
+	/* SYNs may have come. */
 	if (err)
-		kinet_tcp_event(sk, KINET_EV_CLOSE);
+		kinet_tcp_listen_end(sk);
 out:
 	release_sock(sk);
 	return err;
