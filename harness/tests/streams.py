@@ -228,6 +228,21 @@ def meanwhile(what, *args):
         raise raised[0]
 
 
+@contextlib.contextmanager
+def over_and_over(what, *args):
+    """The same, again and again until the block ends."""
+    over = threading.Event()
+
+    def run():
+        while not over.is_set():
+            what(*args)
+    with meanwhile(run):
+        try:
+            yield
+        finally:
+            over.set()
+
+
 def pass_on(one, other, size=1000, first=0):
     """Send on one what the other is to receive."""
     data = pattern(size, first)

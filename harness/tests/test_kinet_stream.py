@@ -14,13 +14,16 @@ from blocked import BOUND, until
 from kinet import DGRAM, INET, INET6, STREAM, address, failure
 from peers import inet_family, reset
 from streams import (ESTABLISHED, SYN_SENT, Info, Streams, blocking, ended, error_of, events,
-                     exchange, meanwhile, pass_on, ready, receive, refused, set_option, state)
+                     exchange, meanwhile, over_and_over, pass_on, ready, receive, refused,
+                     set_option, state)
 from test_kinet_options import EITHER, disconnect, maker
 from wire import chain, rules
 
 pytestmark = pytest.mark.smoke
 
-MANY = 1000
+MANY, ROUNDS = 1000, 100
+RANGE = {"ours": "net.kinet.ip_local_port_range", "stock": "net.ipv4.ip_local_port_range"}
+RANGES = (20000, 29999), (30000, 39999)
 DROPS = chain("input", "ip protocol tcp drop", "ip6 nexthdr tcp drop")
 
 
@@ -222,6 +225,82 @@ def test_shared_port(streams, family):
         heard.add(listener)
         return len(heard) == len(group)
     until(all_have_heard, "each of the group to get a connection")
+
+
+def test_shared_with_one_who_does_not_listen(streams):
+    """He is of the group, but nobody comes to him."""
+    listener, other = (streams.server(bind=False) for _ in range(2))
+    for sock in (listener, other):
+        set_option(sock, socket.SO_REUSEPORT)
+    listener.bind((streams.there.v4, 0))
+    other.bind(listener.getsockname())
+    listener.listen()
+    for _ in range(30):
+        exchange(*streams.connection(listener=listener))
+
+
+def test_listener_that_comes_and_goes(pair, kinds):
+    """Who calls meanwhile is heard or refused; the namespace's end tells that none is left."""
+    with Streams(pair.client, pair.server, kinds) as made:
+        with made.server() as sock:
+            where = sock.getsockname()
+
+        def call():
+            caller = made.client()
+            caller.setblocking(False)
+            assert failure(caller.connect, where) in (0, errno.EINPROGRESS, errno.ECONNREFUSED)
+            reset(caller)
+        with over_and_over(call):
+            for _ in range(ROUNDS):
+                with made.server(bind=False) as listener, made.server(bind=False) as late:
+                    for sock in (listener, late):
+                        set_option(sock, socket.SO_REUSEADDR)
+                        sock.bind(where)
+                    listener.listen(ROUNDS)
+                    assert failure(late.listen) == errno.EADDRINUSE
+                    listener.shutdown(socket.SHUT_RD)
+
+
+def test_range_that_changes():
+    """It is the old one or the new one, as long as anybody may be asking."""
+    with topology.pair() as net, Streams(net.client, net.server, ("ours", "stock")) as made:
+        def change():
+            for ports in RANGES:
+                net.client.sysctl(RANGE["ours"], "{} {}".format(*ports))
+        listener = made.listener()
+        with over_and_over(change):
+            for _ in range(ROUNDS):
+                client, server = made.connection(listener=listener)
+                port = client.getsockname()[1]
+                assert any(low <= port <= high for low, high in RANGES)
+                reset(client)
+                server.close()
+
+
+def test_no_port_is_left(kinds):
+    """Who has got none is as he was, and may try again."""
+    with topology.pair() as net, Streams(net.client, net.server, kinds) as made:
+        listener = made.listener()
+        net.client.sysctl(RANGE[kinds[0]], "30000 30000")
+        made.connection(listener=listener)
+        late = made.client()
+        before = late.getsockname()
+        assert failure(late.connect, listener.getsockname()) == errno.EADDRNOTAVAIL
+        # The host of 6.1 keeps the address.
+        assert kinds[0] == "stock" or late.getsockname() == before
+        net.client.sysctl(RANGE[kinds[0]], "30000 30001")
+        exchange(*made.connection(client=late, listener=listener))
+
+
+def test_filtered_for_a_while(pair, kinds):
+    """A SYN that a filter drops here is sent again, as one that is lost further on."""
+    with Streams(pair.client, pair.server, kinds) as made:
+        listener, client = made.listener(), made.client()
+        client.setblocking(False)
+        with rules(pair.client, chain("output", "ip protocol tcp drop")):
+            assert failure(client.connect, listener.getsockname()) == errno.EINPROGRESS
+        ready(client, select.POLLOUT)
+        exchange(blocking(client), made.accepted(listener))
 
 
 def test_others_are_left_alone(pair, streams):

@@ -246,13 +246,18 @@ static void kinet_tcp_set_port(struct sock *sk)
 static int kinet_tcp_enter_table(struct sock *sk)
 {
 	struct kinet_net *kn = kinet_net(sock_net(sk));
+	unsigned int low, high;
 	int err;
 
 	kinet_tcp_set_ends(sk);
 	if (inet_sk(sk)->inet_num)
 		return kinet_conn_add(sk);
-	err = kinet_conn_add_any(sk, READ_ONCE(kn->ports[0]),
-				 READ_ONCE(kn->ports[1]));
+	/* One of an old pair and one of a new would be no range. */
+	mutex_lock(&kn->lock);
+	low = kn->ports[0];
+	high = kn->ports[1];
+	mutex_unlock(&kn->lock);
+	err = kinet_conn_add_any(sk, low, high);
 	if (!err)
 		kinet_tcp_set_port(sk);
 	return err;
@@ -300,6 +305,24 @@ static int kinet_tcp_find_way(struct sock *sk, struct sockaddr *addr, int len)
 	return err ?: kinet_tcp_check_target(&tp->flow);
 }
 
+static void kinet_tcp_forget_peer(struct sock *sk)
+{
+	bool bound = kinet_sk(sk)->claim || !sk_unhashed(sk);
+	struct inet_sock *inet = inet_sk(sk);
+
+	kinet_flow_end(&kinet_tcp(sk)->flow);
+	sk_dst_reset(sk);
+	inet->inet_dport = 0;
+	inet->inet_daddr = 0;
+	sk->sk_v6_daddr = in6addr_any;
+	if (!bound) {
+		inet->inet_num = 0;
+		inet->inet_sport = 0;
+	}
+	if (!(sk->sk_userlocks & SOCK_BINDADDR_LOCK))
+		inet_reset_saddr(sk);
+}
+
 static int kinet_stream_connect(struct sock *sk, struct sockaddr *addr, int len)
 {
 	int err;
@@ -313,16 +336,12 @@ static int kinet_stream_connect(struct sock *sk, struct sockaddr *addr, int len)
 		goto way;
 	kinet_tcp_choose_iss(sk, NULL);
 	kinet_tcp_event(sk, KINET_EV_CONNECT);
-	err = kinet_tcp_send_syn(sk);
-	/* A SYN that can't leave now is sent again. */
-	if (!err || err == -ENOBUFS)
-		return 0;
-	kinet_tcp_fail(sk, 0);
-	return err;
+	/* A SYN that can't leave now, or that a filter drops, is sent again. */
+	kinet_tcp_send_syn(sk);
+	return 0;
 
 way:
-	kinet_flow_end(&kinet_tcp(sk)->flow);
-	inet_sk(sk)->inet_dport = 0;
+	kinet_tcp_forget_peer(sk);
 	return err;
 }
 
@@ -534,10 +553,6 @@ static void kinet_stream_shutdown(struct sock *sk, int how)
 /* connect() to AF_UNSPEC: the socket is as new, but for its address. */
 static int kinet_stream_disconnect(struct sock *sk, int flags)
 {
-	struct kinet_tcp *tp = kinet_tcp(sk);
-	struct inet_sock *inet = inet_sk(sk);
-	bool bound = kinet_sk(sk)->claim || !sk_unhashed(sk);
-
 	if (sk->sk_state == TCP_LISTEN)
 		kinet_tcp_listen_end(sk);
 	else if (sk->sk_state != TCP_CLOSE)
@@ -547,17 +562,13 @@ static int kinet_stream_disconnect(struct sock *sk, int flags)
 	WRITE_ONCE(sk->sk_shutdown, 0);
 	sock_reset_flag(sk, SOCK_DONE);
 	__skb_queue_purge(&sk->sk_receive_queue);
-	kinet_flow_end(&tp->flow);
-	sk_dst_reset(sk);
-	inet->inet_dport = 0;
-	inet->inet_daddr = 0;
-	sk->sk_v6_daddr = in6addr_any;
-	if (!bound) {
-		inet->inet_num = 0;
-		inet->inet_sport = 0;
+	kinet_tcp_forget_peer(sk);
+	/* Those who come to a listener are copies of it. */
+	if (sk->sk_frag.page) {
+		put_page(sk->sk_frag.page);
+		sk->sk_frag.page = NULL;
+		sk->sk_frag.offset = 0;
 	}
-	if (!(sk->sk_userlocks & SOCK_BINDADDR_LOCK))
-		inet_reset_saddr(sk);
 	kinet_tcp_begin(sk);
 	sk_error_report(sk);
 	return 0;
