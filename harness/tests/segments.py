@@ -28,7 +28,8 @@ FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 EOL, NOP, MSS, WSCALE, SACK_OK, SACK, STAMPS = 0, 1, 2, 3, 4, 5, 8
 HOST = {INET: "10.1.0.77", INET6: "fd00:1::77"}
 ROUND = 1 << 32
-NEEDS_FRAGMENTS, PACKET_TOO_BIG = (3, 4), (2, 0)    # type and code, of ICMP and ICMPv6
+# Type and code, of ICMP and ICMPv6
+NEEDS_FRAGMENTS, REDIRECT, PACKET_TOO_BIG = (3, 4), (5, 1), (2, 0)
 
 _ports = itertools.count(40000)
 
@@ -168,21 +169,27 @@ class Peer(contextlib.ExitStack):
                                                        **change)
         self.wire.sock.send(self.wire.head[self.family] + packet)
 
-    def too_big(self, mtu, **change):
-        """ICMP: a segment of the host's, by default the first that isn't acknowledged, is longer
-        than the path takes."""
+    def tell(self, kind, rest: bytes, seq=None):
+        """ICMP, of a segment of the host's, by default the first that isn't acknowledged"""
         head = struct.pack("!HHIIBBHHH", self.port, self.at.port,
-                           change.get("seq", self.at.rcv) % ROUND, 0, 5 << 4, ACK, 0, 0, 0)
+                           (self.at.rcv if seq is None else seq) % ROUND, 0, 5 << 4, ACK, 0, 0, 0)
         quoted = (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, TCP)
-        if self.family == INET:
-            body = struct.pack("!BBHHH", *NEEDS_FRAGMENTS, 0, 0, mtu) + quoted
-            pseudo, protocol = b"", ICMP
-        else:
-            body = struct.pack("!BBHI", *PACKET_TOO_BIG, 0, mtu) + quoted
+        body = struct.pack("!BBH", *kind, 0) + rest + quoted
+        pseudo, protocol = b"", ICMP
+        if self.family != INET:
             pseudo = b"".join(self.ends) + struct.pack("!II", len(body), ICMP6)
             protocol = ICMP6
         check = checksum(pseudo + body).to_bytes(2, "big")
         self.raw(body[:2] + check + body[4:], protocol)
+
+    def too_big(self, mtu, **change):
+        """It is longer than the path takes."""
+        self.tell(NEEDS_FRAGMENTS if self.family == INET else PACKET_TOO_BIG,
+                  mtu.to_bytes(4, "big"), **change)
+
+    def redirect(self, router: str, **change):
+        """Another router is nearer (IPv4)."""
+        self.tell(REDIRECT, socket.inet_aton(router), **change)
 
     def send(self, flags=ACK, data=b"", options=None, **change):
         """A segment where the connection is, unless said otherwise; nothing is counted."""

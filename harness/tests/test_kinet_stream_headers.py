@@ -17,7 +17,7 @@ from conftest import KernelLog
 from kinet import INET, INET6
 from segments import (ACK, FIN, HOST, MSS, PSH, ROUND, SACK, SACK_OK, STAMPS, SYN, TCP, WSCALE,
                       Host, Peer, Segment, lives, option, padded)
-from streams import Info, pattern, receive
+from streams import Info, blocking, pattern, ready, receive
 
 NAME = {INET: (socket.IPPROTO_IP, socket.IP_TOS, socket.IP_TTL),
         INET6: (socket.IPPROTO_IPV6, socket.IPV6_TCLASS, socket.IPV6_UNICAST_HOPS)}
@@ -306,6 +306,19 @@ def test_too_big_for_another(host, path, ahead):
     peer.too_big(1400, seq=peer.at.rcv + ahead)
     assert again(peer) == LINK - HEADERS[host.family]
     all_comes(sock, peer, host)
+
+
+@pytest.mark.parametrize("host", [INET], ids=["inet"], indirect=True)
+def test_redirected(host):
+    """RFC 1122, 3.2.2.2: another router is nearer, which is no reason to give up."""
+    sock, peer, syn = host.calling()
+    peer.redirect("10.1.0.9", seq=syn.seq)
+    peer.at.rcv = syn.end
+    peer.send(SYN | ACK)
+    peer.at.snd = (peer.at.snd + 1) % ROUND
+    ready(sock, select.POLLOUT)
+    peer.redirect("10.1.0.9")
+    lives(blocking(sock), peer)
 
 
 def test_offered_size_is_of_the_link(host, kind, path):

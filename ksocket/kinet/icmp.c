@@ -97,7 +97,7 @@ static void kinet_tell(struct sk_buff *skb, unsigned int offset,
 		if (kinet_is_datagram(quoted))
 			kinet_dgram_error(clone, quoted, error);
 		else if (kinet_is_stream(quoted))
-			kinet_stream_error(quoted,
+			kinet_stream_error(clone, quoted,
 					   get_unaligned_be32(clone->data +
 							      quoted->offset + 4),
 					   error);

@@ -342,7 +342,7 @@ void kinet_conns_free(struct kinet_conns *conns);
 bool kinet_stream_wants(struct kinet_pkt *pkt);
 void kinet_stream_receive(struct sk_buff *skb, struct kinet_pkt *pkt);
 bool kinet_stream_hears(const struct kinet_pkt *pkt);
-void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
+void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 seq,
 			const struct kinet_error *error);
 void kinet_stream_stop(struct sock *sk);
 int kinet_stream_get_option(struct sock *sk, struct ksock_option *opt);

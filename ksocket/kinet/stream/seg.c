@@ -288,6 +288,15 @@ static void kinet_stream_told(struct sock *sk, const struct kinet_error *error)
 		kinet_tcp_fail(sk, error->err);
 }
 
+/* RFC 1122, section 3.2.2.2: the route is another from now on. */
+static void kinet_stream_redirected(struct sock *sk, struct sk_buff *skb)
+{
+	struct dst_entry *dst = kinet_tcp(sk)->flow.dst;
+
+	if (dst)
+		dst->ops->redirect(dst, sk, skb);
+}
+
 /**
  * kinet_stream_hears() - was a segment that ICMP tells of sent by us?
  * @pkt: the segment, as its answer would look
@@ -302,13 +311,14 @@ bool kinet_stream_hears(const struct kinet_pkt *pkt)
 
 /**
  * kinet_stream_error() - ICMP tells of a segment that was sent
+ * @skb: ICMP packet, its data at the segment's network header in it
  * @pkt: the segment, as its answer would look
  * @seq: its number
  * @error: what went wrong
  *
  * Context: softirq, RCU read side.
  */
-void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
+void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 seq,
 			const struct kinet_error *error)
 {
 	struct sock *sk = kinet_stream_sender(pkt);
@@ -327,7 +337,9 @@ void kinet_stream_error(const struct kinet_pkt *pkt, u32 seq,
 	/* The error comes again with the next segment that is too long. */
 	if (sock_owned_by_user(sk))
 		goto out;
-	if (error->too_big)
+	if (error->redirect)
+		kinet_stream_redirected(sk, skb);
+	else if (error->too_big)
 		kinet_stream_new_mtu(sk, error->info);
 	else
 		kinet_stream_told(sk, error);
