@@ -22,7 +22,7 @@ LEASTS = {INET: 576, INET6: 1280}
 LOSSY = {
     "loss-1": Scenario(1_200_000, {"loss": "1%"}),
     "loss-5": Scenario(300_000, {"loss": "5%"}),
-    "bursts": Scenario(1_000_000, {"loss": "gemodel 1% 25%"}),
+    "bursts": Scenario(600_000, {"loss": "gemodel 2% 50%"}),
     "reorder-near": Scenario(500_000, {"delay": "5ms", "reorder": "25% 50%"}),
     "reorder-far": Scenario(500_000, {"delay": "10ms 8ms"}),
     "corrupt": Scenario(400_000, {"corrupt": "2%"}),

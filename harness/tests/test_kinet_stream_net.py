@@ -22,17 +22,18 @@ from peers import inet_family, window_is_closed
 from streams import (KINDS, Info, Streams, Tally, error_of, events, exchange, meanwhile, pass_on,
                      ready, receive, set_option, tcp)
 from test_kinet_stream import DROPS
-from wire import ETHTOOL_SGRO, ETHTOOL_STSO, feature, rules
+from wire import ETHTOOL_SGRO, ETHTOOL_STSO, Capture, feature, rules
 
 ERR = select.POLLERR
 PIECE, PIECES = 4096, 300
+IP_MTU_DISCOVER, DF = 10, 2
 
 SCENARIOS = {
     "clean": Scenario(6_000_000),
     "clean-6": Scenario(6_000_000, family=INET6),
     "loss-1": Scenario(1_500_000, {"loss": "1%"}),
     "loss-5": Scenario(300_000, {"loss": "5%"}, family=INET6),
-    "bursts": Scenario(1_000_000, {"loss": "gemodel 1% 25%"}),
+    "bursts": Scenario(600_000, {"loss": "gemodel 2% 50%"}),
     "reorder": Scenario(1_000_000, {"delay": "5ms", "reorder": "25% 50%"}, family=INET6),
     "reorder-far": Scenario(1_000_000, {"delay": "10ms 8ms"}),
     "duplicate": Scenario(2_000_000, {"duplicate": "20%"}),
@@ -117,6 +118,46 @@ def test_segments_come(family, on):
         topology.impair(net.client, delay="5ms")
         _, came = at_once(net, family)
     assert came > 2 if on else came <= 1
+
+
+# --- routes
+
+def test_route_moves(kinds):
+    """To another device, as the one that it began on goes down"""
+    with topology.pair() as net:
+        net.client.host, net.server.host = "10.9.0.1", "10.9.0.2"
+        for end, other in ((net.client, net.server), (net.server, net.client)):
+            topology.ip([f"addr add {end.host}/32 dev lo",
+                         f"route add {other.host}/32 dev eth src {end.host}"], end.name)
+        with Streams(net.client, net.server, kinds) as made:
+            listener = made.server(bind=False)
+            listener.bind((net.server.host, 0))
+            listener.listen()
+            one, other = made.connection(listener=listener)
+            exchange(one, other)
+            topology.ip([f"link add other netns {net.client.name} type veth "
+                         f"peer name other netns {net.server.name}"])
+            for end in (net.client, net.server):
+                topology.ip(["link set other up", "link set eth down"], end.name)
+            for end, peer in ((net.client, net.server), (net.server, net.client)):
+                topology.ip([f"route replace {peer.host}/32 dev other src {end.host}"], end.name)
+            exchange(one, other)
+
+
+@pytest.mark.parametrize("kinds", [("stock", "stock"), ("ours", "stock")], ids="-".join)
+def test_numbers_without_df(kinds):
+    """RFC 6864: what may become fragments has numbers of its own, however many leave at once."""
+    with topology.pair() as net, Streams(net.client, net.server, kinds) as made:
+        feature(net.client, ETHTOOL_STSO, 0)
+        feature(net.server, ETHTOOL_SGRO, 0)
+        client, server = made.connection()
+        client.setsockopt(socket.IPPROTO_IP, IP_MTU_DISCOVER, 0)
+        with Capture(net.server) as capture:
+            pass_on(client, server, 90_000)
+            seen = [packet for packet in capture.packets(socket.IPPROTO_TCP)
+                    if len(packet.payload) > 1000]
+    assert len(seen) > 30 and not any(packet.flags & DF for packet in seen)
+    assert len({packet.ident for packet in seen}) == len(seen)
 
 
 # --- a peer that doesn't read

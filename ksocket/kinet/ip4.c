@@ -23,6 +23,7 @@
 int kinet_ip4_route(struct sock *sk, struct kinet_flow *flow)
 {
 	struct flowi4 *fl4 = &flow->fl.u.ip4;
+	int oif = fl4->flowi4_oif;
 	struct rtable *rt;
 
 	if (flow->connected)
@@ -32,6 +33,8 @@ int kinet_ip4_route(struct sock *sk, struct kinet_flow *flow)
 	fl4->flowi4_flags = inet_sk_flowi_flags(sk);
 	security_sk_classify_flow(sk, flowi4_to_flowi_common(fl4));
 	rt = ip_route_output_flow(sock_net(sk), fl4, sk);
+	/* It leaves the device there, which may be another the next time. */
+	fl4->flowi4_oif = oif;
 	if (IS_ERR(rt))
 		return PTR_ERR(rt);
 	if (rt->rt_flags & RTCF_BROADCAST && !sock_flag(sk, SOCK_BROADCAST)) {
@@ -71,6 +74,25 @@ static __be16 kinet_ip4_frag_off(struct sock *sk, struct sk_buff *skb,
 	return 0;
 }
 
+/*
+ * RFC 6864: what may be cut into fragments has a number of its own. So have the
+ * parts that it is divided into: those that follow. Of sockets that aren't TCP's,
+ * ip_select_ident_segs() gives the last of the numbers that it takes.
+ */
+static void kinet_ip4_number(struct sock *sk, struct sk_buff *skb)
+{
+	int more = skb_shinfo(skb)->gso_segs - 1;
+	struct iphdr *iph = ip_hdr(skb);
+	__be16 id;
+
+	ip_select_ident(sock_net(sk), skb, sk);
+	if (more <= 0 || iph->frag_off & htons(IP_DF))
+		return;
+	id = iph->id;
+	ip_select_ident_segs(sock_net(sk), skb, sk, more);
+	iph->id = id;
+}
+
 static void kinet_ip4_build(struct sock *sk, struct sk_buff *skb,
 			    struct kinet_flow *flow)
 {
@@ -88,9 +110,8 @@ static void kinet_ip4_build(struct sock *sk, struct sk_buff *skb,
 	iph->protocol = fl4->flowi4_proto;
 	iph->saddr = fl4->saddr;
 	iph->daddr = fl4->daddr;
-	/* What may be cut into fragments after all needs a number of its own. */
 	skb->ignore_df = ip_sk_ignore_df(sk);
-	ip_select_ident(sock_net(sk), skb, sk);
+	kinet_ip4_number(sk, skb);
 }
 
 /**
