@@ -431,6 +431,75 @@ static void unanswered_probes_end_it(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
 }
 
+/* However long nothing was said before */
+static void lost_probe_is_not_the_end(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	stream_wait(3600 * KINET_SECOND);
+	stream_user_writes(&talk, 100);
+	stream_flush(&talk);
+	stream_wait(60 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
+	KUNIT_EXPECT_GT(test, kinet_tcp(talk.sk)->probes, 3);
+}
+
+/* --- no route --- */
+
+static void establish_and_lose(struct kunit *test, struct stream_talk *talk)
+{
+	establish(test, talk);
+	stream_wait(3600 * KINET_SECOND);
+	stream_lose_route(-ENETUNREACH);
+}
+
+static void without_a_route_it_gives_up(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 took;
+
+	establish_and_lose(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_USER_TIMEOUT, 10000), 0);
+	stream_user_writes(&talk, 5);
+	stream_expect_silence(&talk, "no way");
+	took = until_over(&talk, 3600 * KINET_SECOND);
+	KUNIT_EXPECT_GE(test, took, 10 * KINET_SECOND);
+	KUNIT_EXPECT_LE(test, took, 20 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+static void orphan_without_a_route_ends(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish_and_lose(test, &talk);
+	stream_track(talk.sk);
+	stream_close(talk.sock);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_FIN_WAIT1);
+	until_over(&talk, 3600 * KINET_SECOND);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+}
+
+/* Probes find it. */
+static void route_comes_back(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish_and_lose(test, &talk);
+	stream_user_writes(&talk, 5);
+	stream_wait(5 * KINET_SECOND);
+	stream_expect_silence(&talk, "no way");
+	stream_no_route = 0;
+	stream_wait(10 * KINET_SECOND);
+	stream_expect(&talk, ACK, talk.snd_nxt - 1, talk.rcv_nxt, 0, "probe");
+	stream_flush(&talk);
+	stream_says_ack(&talk);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "data");
+}
+
 static void keep_alive(struct stream_talk *talk)
 {
 	struct kunit *test = talk->test;
@@ -646,6 +715,10 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(shut_window_is_probed),
 	KUNIT_CASE(probe_finds_it_open),
 	KUNIT_CASE(unanswered_probes_end_it),
+	KUNIT_CASE(lost_probe_is_not_the_end),
+	KUNIT_CASE(without_a_route_it_gives_up),
+	KUNIT_CASE(orphan_without_a_route_ends),
+	KUNIT_CASE(route_comes_back),
 	KUNIT_CASE(nobody_is_there_any_more),
 	KUNIT_CASE(nobody_is_asked_for_two_hours),
 	KUNIT_CASE(nobody_is_asked_twice),

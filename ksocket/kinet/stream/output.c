@@ -468,9 +468,8 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
 		}
 	}
 	err = kinet_tcp_xmit(sk, skb, seq, flags, now);
-	/* What a queue has lost is resent as if the network had. */
-	if (!err || err == -ENOBUFS || err == -EPERM)
-		kinet_tcp_sent(sk, seq, *sent, len, now);
+	/* What a queue or a filter has lost is resent as if the network had. */
+	kinet_tcp_sent(sk, seq, *sent, len, now);
 	return err;
 }
 
@@ -598,12 +597,14 @@ static void kinet_tcp_wait_for(struct sock *sk, u64 now)
 	if (kinet_tcp_end_seq(tp) == tp->snd.nxt || tp->throttled ||
 	    tp->deadlines.due[KINET_TIMER_PACE] != KINET_NEVER)
 		return;
-	if (tp->snd.wnd && kinet_snd_usable(&tp->snd)) {
+	/* Without a route, probes ask for one, and are counted. */
+	if (tp->flow.dst && tp->snd.wnd && kinet_snd_usable(&tp->snd)) {
 		/* RFC 9293, section 3.8.6.2.1: 0.1 - 1.0 s */
 		if (tp->deadlines.due[KINET_TIMER_OVERRIDE] == KINET_NEVER)
 			kinet_tcp_due(sk, KINET_TIMER_OVERRIDE, now,
 				      clamp_t(u32, rto, 100000, 1000000));
 	} else if (tp->deadlines.due[KINET_TIMER_PERSIST] == KINET_NEVER) {
+		tp->persists = now;
 		kinet_tcp_due(sk, KINET_TIMER_PERSIST, now,
 			      kinet_persist_interval(rto, tp->shut,
 						     tp->limits.max));

@@ -126,6 +126,7 @@ struct kinet_tally {
  * @timed: when @timed_seq was sent, for a peer without time stamps; 0: nothing is
  * @timed_seq: behind the bytes that are timed
  * @heard: when something came from the peer last
+ * @persists: since when there is something to send that can't go
  * @mss: bytes of data in a full segment
  * @peer_mss: the peer's option
  * @user_mss: TCP_MAXSEG, or 0
@@ -247,6 +248,7 @@ struct kinet_tcp {
 	u64				first_sent;
 	u64				timed;
 	u64				heard;
+	u64				persists;
 
 	u16				mss;
 	u16				peer_mss;

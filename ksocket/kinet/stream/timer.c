@@ -149,7 +149,8 @@ static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
-	u64 silent = now - tp->heard;
+	/* What was said before there was something to ask doesn't count. */
+	u64 silent = now - max(tp->heard, tp->persists);
 
 	if (silent >= (tp->patience.user ?: tp->patience.r2) && tp->probes) {
 		kinet_tcp_give_up(sk);
