@@ -240,7 +240,10 @@ static void kinet_tcp_below_free(struct sk_buff *skb)
 	struct sock *sk = skb->sk;
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	/* The sock's memory is there as long as it counts this skb. */
+	/* The sock's memory is there as long as it counts a byte of this. */
+	WARN_ON(refcount_sub_and_test(skb->truesize - 1, &sk->sk_wmem_alloc));
+	/* Pairs with kinet_tcp_is_throttled(), which sees less, or is seen here. */
+	smp_mb__after_atomic();
 	if (unlikely(READ_ONCE(tp->throttled)) &&
 	    !test_and_set_bit(KINET_BELOW_SCHEDULED, &tp->late)) {
 		if (refcount_inc_not_zero(&sk->sk_refcnt))
@@ -248,7 +251,7 @@ static void kinet_tcp_below_free(struct sk_buff *skb)
 		else
 			clear_bit(KINET_BELOW_SCHEDULED, &tp->late);
 	}
-	sock_wfree(skb);
+	sk_free(sk);
 }
 
 static void kinet_tcp_own(struct sock *sk, struct sk_buff *skb)
@@ -494,13 +497,17 @@ static u32 kinet_tcp_cwnd(const struct kinet_tcp *tp)
 static bool kinet_tcp_is_throttled(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
+	bool full = sk_wmem_alloc_get(sk) >= tp->below;
 
-	if (likely(sk_wmem_alloc_get(sk) < tp->below))
-		return false;
-	WRITE_ONCE(tp->throttled, true);
-	/* Pairs with the decrement: it is either seen, or sees this. */
-	smp_mb();
-	return sk_wmem_alloc_get(sk) >= tp->below;
+	if (unlikely(full)) {
+		WRITE_ONCE(tp->throttled, true);
+		/* Pairs with kinet_tcp_below_free(). */
+		smp_mb();
+		full = sk_wmem_alloc_get(sk) >= tp->below;
+	}
+	if (unlikely(tp->throttled && !full))
+		WRITE_ONCE(tp->throttled, false);
+	return full;
 }
 
 /* What could go has to wait for its time. */
