@@ -96,6 +96,57 @@ static void small_ones_wait_for_the_first(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 13, "all at once");
 }
 
+static void old_small_one_is_forgotten(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	/* As after 2^31 bytes in full segments */
+	kinet_tcp(talk.sk)->small_end = talk.snd_nxt + 5;
+	stream_user_writes(&talk, 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
+}
+
+/* Section 3.8.5: urgent data wait for nothing, and each segment points to them. */
+static void urgent_ones_go_one_by_one(struct kunit *test)
+{
+	static const char text[3 * STREAM_MSS + 7];
+	struct stream_talk talk;
+	struct stream_seg seg;
+	u32 sum = 0;
+
+	establish(test, &talk, STREAM_WINDOW);
+	stream_user_writes(&talk, 5);
+	stream_flush(&talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_CORK, 1), 0);
+	KUNIT_ASSERT_EQ(test, stream_write(talk.sock, text, sizeof(text), MSG_OOB),
+			(int)sizeof(text));
+	while (stream_hear(&talk, &seg)) {
+		KUNIT_EXPECT_LE(test, seg.len, STREAM_MSS);
+		KUNIT_EXPECT_TRUE(test, seg.flags & KINET_URG);
+		sum += seg.len;
+	}
+	KUNIT_EXPECT_EQ(test, sum, sizeof(text));
+}
+
+/* Nothing can be added, so waiting for more would be for a time-out. */
+static void full_buffer_lifts_the_cork(struct kunit *test)
+{
+	static const char text[100];
+	struct stream_talk talk;
+	int ret, sum = 0;
+
+	establish(test, &talk, STREAM_WINDOW);
+	talk.sk->sk_sndbuf = 4608;
+	talk.sk->sk_userlocks |= SOCK_SNDBUF_LOCK;
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_CORK, 1), 0);
+	while ((ret = stream_write(talk.sock, text, sizeof(text), 0)) > 0)
+		sum += ret;
+	KUNIT_EXPECT_EQ(test, ret, -EAGAIN);
+	KUNIT_EXPECT_NE(test, sum % STREAM_MSS, 0);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), sum);
+}
+
 static void full_ones_wait_for_nothing(struct kunit *test)
 {
 	struct stream_talk talk;
@@ -438,6 +489,9 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(segments_fit_the_new_route),
 	KUNIT_CASE_PARAM(no_more_than_the_device_takes, at_once_gen_params),
 	KUNIT_CASE(small_ones_wait_for_the_first),
+	KUNIT_CASE(old_small_one_is_forgotten),
+	KUNIT_CASE(urgent_ones_go_one_by_one),
+	KUNIT_CASE(full_buffer_lifts_the_cork),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),
 	KUNIT_CASE(nobody_waits_before_the_end),

@@ -192,6 +192,12 @@ static void kinet_tcp_checksum(struct sk_buff *skb, struct kinet_flow *flow)
 				 0);
 }
 
+/* Does a segment from @seq on tell of urgent data? */
+static bool kinet_tcp_is_urgent(const struct kinet_tcp *tp, u32 seq)
+{
+	return tp->urgent_out && kinet_before(seq, tp->snd_up);
+}
+
 static void kinet_tcp_header(struct sock *sk, struct sk_buff *skb, u32 seq,
 			     u8 flags, u64 now)
 {
@@ -213,7 +219,7 @@ static void kinet_tcp_header(struct sock *sk, struct sk_buff *skb, u32 seq,
 		th->ack_seq = htonl(tp->rcv.nxt);
 	th->doff = (KINET_TCP_HEADER + len) / 4;
 	/* RFC 9293, section 3.8.5; RFC 6093: it points behind the last byte. */
-	if (tp->urgent_out && kinet_before(seq, tp->snd_up) &&
+	if (kinet_tcp_is_urgent(tp, seq) &&
 	    !(flags & (KINET_SYN | KINET_RST)) && tp->snd_up - seq <= U16_MAX) {
 		flags |= KINET_URG;
 		th->urg_ptr = htons(tp->snd_up - seq);
@@ -450,6 +456,9 @@ static int kinet_tcp_send_range(struct sock *sk, u32 seq, u32 end, u64 now,
 	want = min(tp->burst, tp->most);
 	want = max_t(u32, want - want % tp->mss, tp->mss);
 	want = min_t(u32, stop - seq, want);
+	/* What divides it would have each part say so. */
+	if (unlikely(kinet_tcp_is_urgent(tp, seq)))
+		want = min_t(unsigned int, want, tp->mss);
 	len = kinet_store_burst(sk, seq, want);
 	if (len < want)
 		len = len > tp->mss ? len - len % tp->mss : len;
@@ -516,6 +525,22 @@ static bool kinet_tcp_is_held(struct sock *sk, u64 now)
 	return unlikely(kinet_tcp(sk)->pace.rate) && kinet_tcp_is_early(sk, now);
 }
 
+/* For who waits for room, or for something urgent, nothing more is to come. */
+static bool kinet_tcp_is_corked(const struct sock *sk)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+
+	return (tp->corked || tp->more) && !tp->urgent_out &&
+	       sk_stream_memory_free(sk);
+}
+
+static bool kinet_tcp_has_small_out(const struct kinet_tcp *tp)
+{
+	/* One of long ago may look as if it were to come. */
+	return kinet_after(tp->small_end, tp->snd.una) &&
+	       !kinet_after(tp->small_end, tp->snd.nxt);
+}
+
 /* How much new may be sent now: 0, or a number beyond SND.NXT in @end */
 static bool kinet_tcp_new_end(struct sock *sk, u32 room, u32 *end)
 {
@@ -524,9 +549,9 @@ static bool kinet_tcp_new_end(struct sock *sk, u32 room, u32 *end)
 	bool fin = tp->fin_wanted && !kinet_after(tp->snd.nxt, tp->write_seq);
 	struct kinet_sending sending = {
 		.queued		= kinet_after(tp->snd.nxt, tp->write_seq) ? 0 : left,
-		.small_out	= kinet_after(tp->small_end, tp->snd.una),
-		.nodelay	= tp->nodelay,
-		.corked		= tp->corked || tp->more,
+		.small_out	= kinet_tcp_has_small_out(tp),
+		.nodelay	= tp->nodelay || tp->urgent_out,
+		.corked		= kinet_tcp_is_corked(sk),
 		.fin		= fin,
 		.overdue	= tp->overdue,
 		.mss		= tp->mss,
