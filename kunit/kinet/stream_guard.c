@@ -131,9 +131,26 @@ static void probes_are_answered_all_the_same(struct kunit *test)
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0, "probe");
 }
 
+/* RFC 7323, section 5.3, R2: or what the peer says next would be old. */
+static void forged_stamps_are_not_kept(struct kunit *test)
+{
+	struct stream_talk talk;
+	char text[16];
+
+	establish(test, &talk, true);
+	talk.more.tsval += 1 << 30;
+	stream_say(&talk, 0, talk.rcv_nxt, 0, 1);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt + 5, 1);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - (1 << 30), 1);
+	talk.more.tsval -= (1 << 30) - 1;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 3);
+	KUNIT_EXPECT_EQ(test, stream_read(talk.sock, text, sizeof(text)), 8);
+}
+
 static struct kunit_case guard_cases[] = {
 	KUNIT_CASE_PARAM(strays_get_few_answers, stray_gen_params),
 	KUNIT_CASE(probes_are_answered_all_the_same),
+	KUNIT_CASE(forged_stamps_are_not_kept),
 	{}
 };
 

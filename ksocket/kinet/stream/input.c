@@ -401,6 +401,21 @@ static bool kinet_tcp_is_expected(const struct sock *sk,
 	       seg->len <= kinet_rcv_wnd(&tp->rcv);
 }
 
+/*
+ * RFC 7323, section 5.3, R2; RFC 5961, section 5: who can't know our numbers
+ * doesn't set it.
+ */
+static void kinet_tcp_keep_stamp(struct kinet_tcp *tp, const struct kinet_seg *seg,
+				 u64 now)
+{
+	if (!tp->stamps || !(seg->options.has & KINET_HAS_TS) ||
+	    !(seg->flags & KINET_ACK) ||
+	    kinet_ack_kind(&tp->snd, seg->ack) == KINET_ACK_BAD)
+		return;
+	kinet_paws_store(&tp->paws, div_u64(now, 1000), seg->options.tsval,
+			 seg->seq, tp->last_ack);
+}
+
 static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 				   struct kinet_seg *seg, u64 now)
 {
@@ -417,9 +432,7 @@ static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 		kinet_tcp_drop(sk, skb);
 		return;
 	}
-	if (tp->stamps && seg->options.has & KINET_HAS_TS)
-		kinet_paws_store(&tp->paws, div_u64(now, 1000),
-				 seg->options.tsval, seg->seq, tp->last_ack);
+	kinet_tcp_keep_stamp(tp, seg, now);
 	if (!kinet_tcp_acks(sk, seg, now)) {
 		kfree_skb(skb);
 		return;
