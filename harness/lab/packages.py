@@ -98,10 +98,11 @@ def names(prefix: str) -> list:
 def records(*wanted: str) -> dict:
     """The newest version's fields of each package that can be downloaded.
 
-    All in one question: apt may have to read its lists anew for each.
+    All in one question: apt may have to read its lists anew for each, which takes
+    a second, or on a busy machine minutes.
     """
     done = subprocess.run(["apt-cache", "show", "--no-all-versions", *wanted], text=True,
-                          capture_output=True, check=False, timeout=60)
+                          capture_output=True, check=False, timeout=600)
     found = (dict(re.findall(r"^(\S+): (.*)$", part, re.M)) for part in
              done.stdout.split("\n\n"))
     return {fields["Package"]: fields for fields in found if "Filename" in fields}
