@@ -34,8 +34,9 @@ struct pipe {
 struct session {
 	struct list_head node;	/* see sessions_lock */
 	struct kref users;	/* the list, and who starts it */
-	struct mutex lock;	/* pipe */
+	struct mutex lock;	/* pipe, failed */
 	bool connected;		/* till then nothing is moved */
+	bool failed;		/* nor then: see move() */
 	ksocket_t end[2];	/* who was accepted, who is connected to */
 	struct pipe pipe[2];	/* what comes from each */
 };
@@ -85,14 +86,18 @@ static void session_end(struct session *s, bool reset)
 		session_close(s, reset);
 }
 
-/* Returns 1, 0 when there has to be an event first, or an errno. */
+/*
+ * Returns 1, 0 when there has to be an event first, or an errno. A socket tells
+ * its error once; who asked again would take what follows for the stream's end,
+ * and pass that on.
+ */
 static int move(struct session *s, int from)
 {
 	struct pipe *p = &s->pipe[from];
 	size_t n;
 	int err;
 
-	if (p->done || !READ_ONCE(s->connected))
+	if (p->done || s->failed || !READ_ONCE(s->connected))
 		return 0;
 	if (p->begin < p->end) {
 		err = ksock_send(s->end[!from], p->buf + p->begin, p->end - p->begin,
@@ -107,7 +112,10 @@ static int move(struct session *s, int from)
 			p->done = !err;
 		}
 	}
-	return err == -EAGAIN ? 0 : err ?: 1;
+	if (err == -EAGAIN)
+		return 0;
+	s->failed = err;
+	return err ?: 1;
 }
 
 /* In turns, so that neither direction keeps the other one waiting. */

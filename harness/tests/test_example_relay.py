@@ -80,16 +80,22 @@ def test_relay_carries_8_mb_both_ways(link):
             push_.result(BOUND)
 
 
+def fill(near) -> int:
+    """As much as the relay takes: how much that was"""
+    near.setblocking(False)
+    sent = 0
+    # Writable again within two seconds means that the relay still reads.
+    while select.select([], [near], [], 2)[1]:
+        sent += near.send(STREAM[:65536])
+        assert sent < 64 << 20
+    near.settimeout(BOUND)
+    return sent
+
+
 def test_relay_holds_back(pair):
     """What the target does not take is not read from the client."""
     with session(pair) as (near, far):
-        near.setblocking(False)
-        sent = 0
-        # Writable again within two seconds means that the relay still reads.
-        while select.select([], [near], [], 2)[1]:
-            sent += near.send(STREAM[:65536])
-            assert sent < 64 << 20
-        near.settimeout(BOUND)
+        sent = fill(near)
         with ThreadPoolExecutor(1) as pool:
             pull = pool.submit(to_end, far)
             near.sendall(b"and the rest")
@@ -109,6 +115,15 @@ def test_relay_passes_resets(pair, who):
         reset(near)
         with pytest.raises(ConnectionResetError):
             far.recv(1)
+
+
+def test_relay_passes_a_reset_that_it_meets_sending(pair):
+    """The error is told once, to who sends; who receives then must not take it for the end."""
+    with session(pair) as (near, far):
+        fill(near)
+        reset(far)
+        with pytest.raises(ConnectionResetError):
+            near.recv(1)
 
 
 def test_relay_passes_a_reset_after_the_end(pair):
