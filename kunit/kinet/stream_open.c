@@ -153,6 +153,25 @@ static void half_open(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "x", 1, 0), -EPIPE);
 }
 
+/* By a security module: what else fails, the network may lose as well. */
+static void first_segment_is_refused(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_talk_socket(&talk);
+	stream_refusal = -ECONNREFUSED;
+	KUNIT_EXPECT_EQ(test, stream_connect(talk.sock, STREAM_PEER), -ECONNREFUSED);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	stream_refusal = -EPERM;
+	KUNIT_EXPECT_EQ(test, stream_connect(talk.sock, STREAM_PEER), -EINPROGRESS);
+	stream_refusal = 0;
+	stream_wait(KINET_SECOND);
+	stream_expect(&talk, SYN, STREAM_ANY, STREAM_ANY, 0, "again");
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
+}
+
 /* It was found when it still listened: nothing is left of who came. */
 static void listener_ends_meanwhile(struct kunit *test)
 {
@@ -392,6 +411,7 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(window_of_both_isnt_scaled),
 	KUNIT_CASE(old_duplicate_syn),
 	KUNIT_CASE(half_open),
+	KUNIT_CASE(first_segment_is_refused),
 	KUNIT_CASE(listener_ends_meanwhile),
 	KUNIT_CASE(disconnected_one_has_no_page),
 	KUNIT_CASE(one_closes),

@@ -62,13 +62,11 @@ KUNIT_ARRAY_PARAM_DESC(at_once, at_once_params, name);
 static void no_more_than_the_device_takes(struct kunit *test)
 {
 	const struct at_once_param *param = test->param_value;
-	struct net_device *dev = init_net.loopback_dev;
-	unsigned int before = dev->gso_max_segs;
 	int left = 7 * STREAM_MSS;
 	struct stream_talk talk;
 	struct stream_seg seg;
 
-	WRITE_ONCE(dev->gso_max_segs, param->segs);
+	stream_take_segs(param->segs);
 	establish(test, &talk, STREAM_WINDOW);
 	stream_user_writes(&talk, left);
 	while (stream_hear(&talk, &seg)) {
@@ -77,7 +75,6 @@ static void no_more_than_the_device_takes(struct kunit *test)
 		left -= seg.len;
 	}
 	KUNIT_EXPECT_EQ(test, left, 0);
-	WRITE_ONCE(dev->gso_max_segs, before);
 }
 
 /* --- 3.7.4: Nagle --- */

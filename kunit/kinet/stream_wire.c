@@ -19,10 +19,12 @@ struct sk_buff_head stream_sent;
 unsigned int stream_mtu;
 unsigned int stream_routes;
 int stream_no_route;
+int stream_refusal;
 
 static struct socket *sockets[SOCKS];
 static struct sock *socks[SOCKS];
 static const struct kinet_wire *wire_before;
+static unsigned int segs_before;
 
 static u64 clock(void)
 {
@@ -56,6 +58,10 @@ static int xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 	struct iphdr *iph;
 
 	skb_orphan(skb);
+	if (stream_refusal) {
+		kfree_skb(skb);
+		return stream_refusal;
+	}
 	iph = skb_push(skb, sizeof(*iph));
 	skb_reset_network_header(skb);
 	*iph = (struct iphdr){
@@ -302,6 +308,12 @@ int stream_timewaits(void)
 	return atomic_read(&kinet_net(&init_net)->remains);
 }
 
+/* How many segments the device takes at once, until the case ends */
+void stream_take_segs(unsigned int segs)
+{
+	WRITE_ONCE(init_net.loopback_dev->gso_max_segs, segs);
+}
+
 /* Routes that there were are none any more. */
 void stream_lose_route(int err)
 {
@@ -367,6 +379,8 @@ int stream_wire_init(struct kunit *test)
 	stream_now = 1000 * KINET_SECOND;
 	stream_mtu = STREAM_MTU;
 	stream_no_route = 0;
+	stream_refusal = 0;
+	segs_before = READ_ONCE(init_net.loopback_dev->gso_max_segs);
 	stream_routes = 0;
 	before = set_wire(&stream_wire);
 	if (before->clock != clock)
@@ -387,6 +401,7 @@ void stream_wire_exit(struct kunit *test)
 	kinet_remains_purge(&init_net);
 	skb_queue_purge(&stream_sent);
 	set_wire(wire_before);
+	WRITE_ONCE(init_net.loopback_dev->gso_max_segs, segs_before);
 	KUNIT_EXPECT_EQ_MSG(test, stream_users(), 0,
 			    "a socket is left");
 }

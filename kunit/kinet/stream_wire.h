@@ -32,6 +32,8 @@ extern unsigned int stream_mtu;
 extern unsigned int stream_routes;
 /* What looking for one gives, or 0 */
 extern int stream_no_route;
+/* Likewise, sending */
+extern int stream_refusal;
 
 int stream_wire_init(struct kunit *test);
 void stream_wire_exit(struct kunit *test);
@@ -51,6 +53,7 @@ void stream_track(struct sock *sk);
 /* No more; false when it had to be ended. */
 bool stream_untrack(struct sock *sk);
 int stream_users(void);
+void stream_take_segs(unsigned int segs);
 void stream_lose_route(int err);
 /* A packet arrives, its data at the header of IP. */
 void stream_arrive(struct sk_buff *skb);

@@ -9,6 +9,7 @@
  */
 #include <net/ip.h>
 #include <net/transp_v6.h>
+#include <net/xfrm.h>
 
 #include "stream.h"
 
@@ -161,6 +162,8 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 	/* It is locked, which sparse can't know, in the class of the host's. */
 	__acquire(&child->sk_lock.slock);
 	if (!kinet_tcp_child_is_whole(child)) {
+		child->sk_frag.page = NULL;
+		xfrm_sk_free_policy(child);
 		sk_free_unlock_clone(child);
 		__release(&child->sk_lock.slock);
 		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);

@@ -336,10 +336,12 @@ static int kinet_stream_connect(struct sock *sk, struct sockaddr *addr, int len)
 		goto way;
 	kinet_tcp_choose_iss(sk, NULL);
 	kinet_tcp_event(sk, KINET_EV_CONNECT);
-	/* A SYN that can't leave now, or that a filter drops, is sent again. */
-	kinet_tcp_send_syn(sk);
-	return 0;
-
+	err = kinet_tcp_send_syn(sk);
+	/* What can't leave now, or is dropped, is sent again; security says no. */
+	if (err != -ECONNREFUSED)
+		return 0;
+	kinet_tcp_fail(sk, 0);
+	WRITE_ONCE(sk->sk_shutdown, 0);
 way:
 	kinet_tcp_forget_peer(sk);
 	return err;

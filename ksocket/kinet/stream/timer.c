@@ -161,6 +161,11 @@ static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 		kinet_tcp_reset(sk, 0);
 		return;
 	}
+	/* It was a route that lacked: what waits asks better than a probe. */
+	if (kinet_snd_usable(&tp->snd) && !kinet_tcp_route(sk)) {
+		kinet_tcp_push(sk);
+		return;
+	}
 	tp->probes++;
 	tp->shut++;
 	kinet_count(sock_net(sk), KINET_PROBE_OUT);
