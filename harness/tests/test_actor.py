@@ -2,6 +2,7 @@
 """Receive actors: data taken in place, where it arrives, and what they send from there."""
 
 import errno
+import select
 import socket
 import struct
 import threading
@@ -16,6 +17,7 @@ from ksock import NULL_HANDLE
 from peers import DGRAM, INET, STREAM, UNIX, inet_family
 from test_netns import connected as connect
 from test_netns import lose
+from wire import chain, rules
 
 pytestmark = pytest.mark.smoke
 
@@ -195,6 +197,66 @@ def test_echo_to_a_peer_that_does_not_read(ends, family):
     while got < sent:
         got += len(peer.recv(1 << 20))
     until(lambda: actor.count() == sent, "all to be taken")
+
+
+@both_modes
+@inet_family
+def test_end_of_file_behind_what_waited_for_room(ends, family, mode):
+    """The peer ends, then reads: the echo of the last byte is followed by recv(0)."""
+    sock, peer = ends.stream(family)
+    told = Events(sock, mode)
+    actor = Actor(sock, "echo")
+    peer.setblocking(False)
+    sent = 0
+    with pytest.raises(BlockingIOError):
+        while True:
+            sent += peer.send(pattern(1 << 16))
+    until(lambda: sock.ioctl(FIONREAD) > 0, "the echo to stop")
+    peer.shutdown(socket.SHUT_WR)
+    peer.settimeout(BOUND)
+    got = 0
+    while got < sent:
+        got += len(peer.recv(1 << 20))
+    told.expect(("recv", 0))
+    assert actor.count() == sent
+
+
+@inet_family
+def test_takes_what_comes_behind_an_error(pair, ends, family):
+    """A reply that was refused is an error; the next message is taken all the same."""
+    sock, peer = ends.dgram(family)
+    actor = Actor(sock, "echo")
+    with rules(pair.server, chain("input", "meta l4proto udp reject")):
+        peer.send(b"1")
+        until(lambda: sock.poll() & select.POLLERR, "the error")
+    peer.send(b"2")
+    actor.until(b"12")
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
+
+
+@inet_family
+def test_takes_many_messages_that_wait(ends, family):
+    """More than there are in one run"""
+    sock, peer = ends.dgram(family)
+    for number in range(150):
+        peer.send(bytes([number]))
+    Actor(sock).until(bytes(range(150)))
+
+
+@both_modes
+@inet_family
+def test_taken_off_before_the_end(ends, family, mode):
+    """What it has left is told, and the end of file behind it."""
+    sock, peer = ends.stream(family)
+    told = Events(sock, mode)
+    actor = Actor(sock, allowed=10)
+    peer.sendall(pattern(100))
+    peer.shutdown(socket.SHUT_WR)
+    until(lambda: actor.count() == 10, "the actor to take what it may")
+    until(lambda: sock.poll() & 0x2000, "the end of the file to arrive")
+    Actor(sock, "off")
+    told.expect(("recv", 90), ("recv", 0))
+    assert sock.recv(100) == pattern(100)[10:]
 
 
 @inet_family

@@ -135,10 +135,13 @@ static void ksock_hook_write_space(struct sock *sk)
 	fell_short = sock && test_bit(SOCK_NOSPACE, &sock->flags);
 	ksock_saved(ev)->write_space(sk);
 	if (ev && fell_short && ksock_found_room(ev, sk, sock)) {
-		if (ksock_acts(ev))
+		if (ksock_acts(ev)) {
 			ksock_rx_ready(ev, sk);
-		else
+			/* It may have come to the end of file. */
+			ksock_happened(ev, sk, KSOCK_STATE);
+		} else {
 			ksock_happened(ev, sk, KSOCK_ROOM);
+		}
 	}
 	rcu_read_unlock();
 }

@@ -7,12 +7,15 @@
  * their message to it. What an actor sends, by the atomic calls, goes out from
  * the same softirq.
  */
+#include <linux/bpf-cgroup.h>
 #include <linux/ipv6.h>
 #include <linux/skbuff.h>
 #include <net/tcp.h>
 #include <net/udp.h>
 
 #include "core.h"
+
+#define KSOCK_RX_MESSAGES	64	/* that are handed over at once */
 
 /* Whose actor runs on this CPU */
 static DEFINE_PER_CPU(struct ksock_events *, ksock_acting);
@@ -23,6 +26,7 @@ struct ksock_rx_run {
 	ksock_rx_actor_t	*actor;
 	void			*arg;
 	bool			fell_short;
+	int			left;	/* messages that it may still have */
 };
 
 /* Its consumer is asked, with everything but the atomic calls refused. */
@@ -101,52 +105,55 @@ static void ksock_rx_message(struct ksock_rx_run *run, struct sk_buff *skb)
 	consume_skb(skb);
 }
 
+/*
+ * An error of an earlier message is no message, and comes before them; it is left
+ * to who asks for it. @run->left stays above 0 when nothing waits any more.
+ */
 static void ksock_rx_udp(struct ksock_rx_run *run, struct sock *sk)
 {
+	int err, told = 0;
 	struct sk_buff *skb;
-	int err;
 
-	while ((skb = skb_recv_udp(sk, MSG_DONTWAIT, &err))) {
-		if (likely(!udp_lib_checksum_complete(skb)))
+	for (; run->left > 0; run->left--) {
+		skb = skb_recv_udp(sk, MSG_DONTWAIT, &err);
+		if (!skb && err == -EAGAIN)
+			break;
+		if (!skb)
+			told = -err;
+		else if (likely(!udp_lib_checksum_complete(skb)))
 			ksock_rx_message(run, skb);
 		else
 			kfree_skb(skb);
 	}
+	if (unlikely(told))
+		cmpxchg(&sk->sk_err, 0, told);
 }
 
-static void ksock_rx_run(struct ksock_events *ev, struct sock *sk)
+/* Return: how many messages there could still have been */
+static int ksock_rx_run(struct ksock_events *ev, struct sock *sk, int left)
 {
 	struct ksock_rx_run run = {
 		.ev	= ev,
+		.left	= left,
 		/* Pairs with ksock_rx_set(): then the argument. */
 		.actor	= smp_load_acquire(&ev->actor),
 		.arg	= ev->actor_arg,
 	};
+	/* A queue below what an actor sends may free another's: it has room then. */
+	struct ksock_events *acting = this_cpu_read(ksock_acting);
 	struct ksock_events *outer = this_cpu_read(ksock_direct);
 
 	if (!run.actor)
-		return;
+		return left;
 	this_cpu_write(ksock_direct, ev);
 	this_cpu_write(ksock_acting, ev);
 	if (sk_is_tcp(sk))
 		ksock_rx_tcp(&run, sk);
 	else
 		ksock_rx_udp(&run, sk);
-	this_cpu_write(ksock_acting, NULL);
+	this_cpu_write(ksock_acting, acting);
 	this_cpu_write(ksock_direct, outer);
-}
-
-/* One CPU at a time: those who come meanwhile count their message, and leave. */
-static void ksock_rx_share(struct ksock_events *ev, struct sock *sk)
-{
-	int n;
-
-	if (atomic_fetch_inc(&ev->rx_wanted))
-		return;
-	do {
-		n = atomic_read(&ev->rx_wanted);
-		ksock_rx_run(ev, sk);
-	} while (atomic_sub_return(n, &ev->rx_wanted));
+	return run.left;
 }
 
 /*
@@ -169,6 +176,27 @@ static void ksock_rx_queue(struct ksock_events *ev)
 		ksock_rele(ev->s);
 }
 
+/*
+ * One CPU at a time: those who come meanwhile count their message, and leave. As
+ * they may go on coming for ever, a worker goes on when it was enough.
+ */
+static void ksock_rx_share(struct ksock_events *ev, struct sock *sk)
+{
+	int n, left = KSOCK_RX_MESSAGES;
+
+	if (atomic_fetch_inc(&ev->rx_wanted))
+		return;
+	do {
+		n = atomic_read(&ev->rx_wanted);
+		left = ksock_rx_run(ev, sk, left);
+		if (!left) {
+			atomic_set(&ev->rx_wanted, 0);
+			ksock_rx_queue(ev);
+			return;
+		}
+	} while (atomic_sub_return(n, &ev->rx_wanted));
+}
+
 /**
  * ksock_rx_ready() - something may wait for a socket's actor
  * @ev: its events
@@ -186,7 +214,7 @@ void ksock_rx_ready(struct ksock_events *ev, struct sock *sk)
 	}
 	local_bh_disable();
 	if (sk_is_tcp(sk))
-		ksock_rx_run(ev, sk);
+		ksock_rx_run(ev, sk, 0);
 	else
 		ksock_rx_share(ev, sk);
 	local_bh_enable();
@@ -241,11 +269,27 @@ static bool ksock_rx_serves(const struct sock *sk)
 	return sk_is_tcp(sk) || ksock_is_udp(sk);
 }
 
-/* An actor that runs elsewhere has returned, and the next one is this one. */
-static void ksock_rx_set(struct ksock_events *ev, struct sock *sk,
+/* Who has callbacks hears of what an actor that is taken off has left. */
+static void ksock_rx_left(struct ksocket *s)
+{
+	struct sock *sk = s->sock->sk;
+
+	lock_sock(sk);
+	ksock_happened(s->events, sk, KSOCK_REPLAY);
+	release_sock(sk);
+}
+
+/*
+ * An actor that runs elsewhere has returned, and the next one is this one.
+ * Return: whether there was one before.
+ */
+static bool ksock_rx_set(struct ksock_events *ev, struct sock *sk,
 			 ksock_rx_actor_t *actor, void *arg)
 {
+	bool had;
+
 	lock_sock(sk);
+	had = ev->actor;
 	WRITE_ONCE(ev->actor, NULL);
 	if (!sk_is_tcp(sk))
 		synchronize_rcu();
@@ -256,6 +300,7 @@ static void ksock_rx_set(struct ksock_events *ev, struct sock *sk,
 	/* Pairs with ksock_acts(): its argument is there. */
 	smp_store_release(&ev->actor, actor);
 	release_sock(sk);
+	return had;
 }
 
 /**
@@ -285,6 +330,7 @@ int ksock_set_rx_actor(ksocket_t s, ksock_rx_actor_t *actor, void *arg)
 {
 	struct ksock_events *ev;
 	struct ksock_call call;
+	bool had;
 	int err;
 
 	err = ksock_enter(s, &call);
@@ -299,8 +345,11 @@ int ksock_set_rx_actor(ksocket_t s, ksock_rx_actor_t *actor, void *arg)
 	ev = ksock_events_hook(s, &err);
 	if (!ev)
 		goto leave;
-	ksock_rx_set(ev, s->sock->sk, actor, arg);
-	ksock_rx_again(s);
+	had = ksock_rx_set(ev, s->sock->sk, actor, arg);
+	if (actor)
+		ksock_rx_again(s);
+	else if (had)
+		ksock_rx_left(s);
 leave:
 	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
@@ -391,12 +440,30 @@ static int ksock_atomic_tcp(struct sock *sk, struct msghdr *msg, void *from,
 	return 0;
 }
 
+/*
+ * Sending it would take the sock's lock: for pieces of a message, and when some
+ * control group has a program that may change where it goes, whichever has.
+ */
+static int ksock_atomic_refuse(struct sock *sk, const struct msghdr *msg)
+{
+	if (msg->msg_flags & MSG_MORE || udp_test_bit(CORK, sk) ||
+	    READ_ONCE(udp_sk(sk)->pending))
+		return -EINVAL;
+	if (msg->msg_name && (cgroup_bpf_enabled(CGROUP_UDP4_SENDMSG) ||
+			      cgroup_bpf_enabled(CGROUP_UDP6_SENDMSG)))
+		return -EOPNOTSUPP;
+	return 0;
+}
+
 static int ksock_atomic_udp(struct sock *sk, struct msghdr *msg, void *from,
 			    size_t size, size_t *sent)
 {
 	struct kvec vec = { from, size };
 	int ret;
 
+	ret = ksock_atomic_refuse(sk, msg);
+	if (ret)
+		return ret;
 	iov_iter_kvec(&msg->msg_iter, ITER_SOURCE, &vec, 1, size);
 	ret = sk->sk_prot->sendmsg(sk, msg, size);
 	if (ret < 0)
@@ -410,7 +477,7 @@ static int ksock_atomic_udp(struct sock *sk, struct msghdr *msg, void *from,
  * @s: handle
  * @msg: bytes
  * @size: how many
- * @flags: MSG_MORE or 0
+ * @flags: MSG_MORE (TCP) or 0
  * @addr: where they go (UDP), or NULL on a connected socket
  * @addrlen: length of @addr in bytes
  * @sent: where the number of bytes sent is stored, also on error
@@ -419,8 +486,10 @@ static int ksock_atomic_udp(struct sock *sk, struct msghdr *msg, void *from,
  * it has not taken, as soon as there is.
  *
  * Context: in an actor of @s, and nowhere else.
- * Return: 0, -EAGAIN when there is no room, -EINVAL for other @flags, a NULL
- * @sent, or elsewhere, and what else ksock_sendto() says.
+ * Return: 0, -EAGAIN when there is no room, -EINVAL for other @flags, UDP_CORK,
+ * a NULL @sent, or elsewhere, -EOPNOTSUPP with @addr when a control group of the
+ * host has a program for sendmsg of UDP, which may not run here, and what else
+ * ksock_sendto() says.
  */
 int ksock_sendto_atomic(ksocket_t s, void *msg, size_t size, int flags,
 			const struct sockaddr *addr, socklen_t addrlen,
