@@ -13,6 +13,12 @@
 #endif
 
 #include <linux/version.h>
+
+/* Another task may run in the middle of a direct callback, and pass for it. */
+#ifdef CONFIG_PREEMPT_RT
+#error "ksocket doesn't support PREEMPT_RT: use another kernel than Debian's -rt"
+#endif
+
 #include <net/inet_sock.h>
 #include <net/sock.h>
 
