@@ -49,7 +49,11 @@ static atomic_t alive;
 
 static void session_free(struct kref *users)
 {
-	kvfree(container_of(users, struct session, users));
+	struct session *s = container_of(users, struct session, users);
+
+	ksock_rele(s->end[0]);
+	ksock_rele(s->end[1]);
+	kvfree(s);
 	if (atomic_dec_and_test(&alive))
 		wake_up_var(&alive);
 }
@@ -190,6 +194,9 @@ static void session_add(ksocket_t from)
 		return;
 	}
 	s->end[0] = from;
+	/* A callback of the one may name the other, which is closed already. */
+	ksock_hold(s->end[0]);
+	ksock_hold(s->end[1]);
 	mutex_init(&s->lock);
 	kref_init(&s->users);
 	kref_get(&s->users);
