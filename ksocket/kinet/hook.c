@@ -129,47 +129,61 @@ static bool kinet_is_interop(struct net *net)
 	return READ_ONCE(kinet_net(net)->wire) == &kinet_interop;
 }
 
-static unsigned int kinet_hook4(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
+static unsigned int kinet_receive4(struct sk_buff *skb, struct net *net)
 {
 	struct kinet_pkt pkt;
 
-	kinet_pkt_read4(&pkt, skb, state->net);
+	kinet_pkt_read4(&pkt, skb, net);
 	kinet_raw_receive(skb, &pkt);
-	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(state->net))
+	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(net))
 		return kinet_take(skb, &pkt);
-	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(state->net))
+	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(net))
 		return kinet_take_stream(skb, &pkt);
 	if (pkt.protocol == IPPROTO_ICMP)
 		kinet_icmp4_receive(skb, &pkt);
 	return NF_ACCEPT;
 }
 
-static unsigned int kinet_hook6(void *priv, struct sk_buff *skb,
-				const struct nf_hook_state *state)
+static unsigned int kinet_receive6(struct sk_buff *skb, struct net *net)
 {
 	struct kinet_pkt pkt;
 
-	if (!kinet_pkt_read6(&pkt, skb, state->net))
+	if (!kinet_pkt_read6(&pkt, skb, net))
 		return NF_ACCEPT;
 	kinet_raw_receive(skb, &pkt);
-	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(state->net))
+	if (pkt.protocol == IPPROTO_UDP && kinet_is_interop(net))
 		return kinet_take(skb, &pkt);
-	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(state->net))
+	if (pkt.protocol == IPPROTO_TCP && kinet_is_interop(net))
 		return kinet_take_stream(skb, &pkt);
 	if (pkt.protocol == IPPROTO_ICMPV6)
 		kinet_icmp6_receive(skb, &pkt);
 	return NF_ACCEPT;
 }
 
+/*
+ * What a program has let go on (NFQUEUE) comes in that program's call. Then
+ * softirqs are held back here, for all that the transports do is done in one.
+ */
+static unsigned int kinet_hook(void *priv, struct sk_buff *skb,
+			       const struct nf_hook_state *state)
+{
+	unsigned int verdict;
+
+	local_bh_disable();
+	verdict = state->pf == NFPROTO_IPV4 ? kinet_receive4(skb, state->net) :
+					      kinet_receive6(skb, state->net);
+	local_bh_enable();
+	return verdict;
+}
+
 static const struct nf_hook_ops kinet_hooks[] = {
 	{
-		.hook		= kinet_hook4,
+		.hook		= kinet_hook,
 		.pf		= NFPROTO_IPV4,
 		.hooknum	= NF_INET_LOCAL_IN,
 		.priority	= INT_MAX - 1,
 	}, {
-		.hook		= kinet_hook6,
+		.hook		= kinet_hook,
 		.pf		= NFPROTO_IPV6,
 		.hooknum	= NF_INET_LOCAL_IN,
 		.priority	= INT_MAX - 1,
