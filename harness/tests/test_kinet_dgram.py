@@ -8,9 +8,11 @@ import socket
 import pytest
 
 import kinet
+import topology
 from blocked import until
-from kinet import talk
+from kinet import address, failure, talk
 from peers import INET, INET6, inet_family
+from streams import over_and_over
 
 pytestmark = pytest.mark.smoke
 
@@ -127,3 +129,25 @@ def test_listed(pair, made):
     port = sock.getsockname()[1]
     row, = [row for row in kinet.sockets(pair.client) if row["local"].endswith(f":{port}")]
     assert row["type"] == "dgram" and row["state"] == "bound"
+
+
+@pytest.mark.parametrize("kind", ["ours", "stock"])
+def test_route_by_protocol(made, kind):
+    """connect() finds the way that what is sent goes: policies for routes and IPsec say UDP."""
+    with topology.pair() as net:
+        topology.ip(["rule add pref 10 ipproto udp unreachable"], net.client.name)
+        sock = getattr(made, kind)(net.client)
+        assert failure(sock.connect, address(net.server, INET, 9)) == errno.ENETUNREACH
+
+
+def test_group_that_one_leaves_and_another_joins(pair, made):
+    """SO_REUSEPORT, at the same time"""
+    def member(port=0):
+        sock = made.ours(pair.client, bind=False)
+        sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
+        sock.bind(("0.0.0.0", port))
+        return sock
+    leaves = member()
+    with over_and_over(leaves.setsockopt, socket.SOL_SOCKET, socket.SO_BINDTODEVICE, b""):
+        for _ in range(100):
+            member(leaves.getsockname()[1]).close()

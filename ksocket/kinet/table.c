@@ -116,6 +116,17 @@ out:
 	return err;
 }
 
+/* Who joins looks at another's group, and then waits for a lock of the kernel's. */
+static void kinet_group_leave(struct sock *sk)
+{
+	struct kinet_table *table = kinet_table(sk);
+
+	spin_lock_bh(&table->lock);
+	if (sk_hashed(sk) && rcu_access_pointer(sk->sk_reuseport_cb))
+		reuseport_detach_sock(sk);
+	spin_unlock_bh(&table->lock);
+}
+
 /* --- taking and giving back --- */
 
 static void kinet_table_add(struct kinet_table *table, struct sock *sk,
@@ -253,8 +264,7 @@ void kinet_unhash(struct sock *sk)
 
 	mutex_lock(&kn->lock);
 	if (!sk_unhashed(sk)) {
-		if (rcu_access_pointer(sk->sk_reuseport_cb))
-			reuseport_detach_sock(sk);
+		kinet_group_leave(sk);
 		kinet_table_del(kinet_table(sk), sk);
 		inet_sk(sk)->inet_num = 0;
 		kinet_sk(sk)->wire->unclaim(sk);
@@ -270,8 +280,7 @@ void kinet_unhash(struct sock *sk)
  */
 void kinet_port_drop(struct sock *sk)
 {
-	if (rcu_access_pointer(sk->sk_reuseport_cb))
-		reuseport_detach_sock(sk);
+	kinet_group_leave(sk);
 	kinet_table_del(kinet_table(sk), sk);
 	kinet_claim_drop_later(sk);
 }
@@ -279,8 +288,7 @@ void kinet_port_drop(struct sock *sk)
 /* Its address has changed, but nothing that the table sorts by. */
 void kinet_rehash(struct sock *sk)
 {
-	if (rcu_access_pointer(sk->sk_reuseport_cb))
-		reuseport_detach_sock(sk);
+	kinet_group_leave(sk);
 }
 
 /* --- whom does a packet belong to? --- */
@@ -392,11 +400,8 @@ static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 			    (__force u32)pkt->dport, net_hash_mix(pkt->net));
 	chosen = reuseport_select_sock(sk, hash, skb,
 				       pkt->offset + KINET_HEADER_LEN);
-	/* In the group of streams are those, too, that are only bound. */
-	if (!chosen || (sk->sk_type == SOCK_STREAM &&
-			READ_ONCE(chosen->sk_state) != TCP_LISTEN))
-		return sk;
-	return chosen;
+	/* Of a group are those, too, that only are bound, or that have a peer. */
+	return chosen && kinet_takes(chosen, pkt) ? chosen : sk;
 }
 
 /**
