@@ -32,15 +32,27 @@ static struct sock *kinet_drain_next(struct kinet_net *kn)
 	return found;
 }
 
-static void kinet_drain_net(struct net *net)
+/*
+ * One of any namespace, which is held, too. Who aborts it waits for its lock,
+ * which a program may keep for as long as it likes: without net_rwsem, for which
+ * all waits that makes or ends a namespace.
+ */
+static struct sock *kinet_drain_any(void)
 {
-	struct sock *sk;
+	struct sock *sk = NULL;
+	struct net *net;
 
-	while ((sk = kinet_drain_next(kinet_net(net)))) {
-		kinet_sock_abort(sk);
-		sock_put(sk);
+	down_read(&net_rwsem);
+	for_each_net(net) {
+		if (!maybe_get_net(net))
+			continue;
+		sk = kinet_drain_next(kinet_net(net));
+		if (sk)
+			break;
+		put_net(net);
 	}
-	kinet_remains_purge(net);
+	up_read(&net_rwsem);
+	return sk;
 }
 
 /**
@@ -52,14 +64,21 @@ static void kinet_drain_net(struct net *net)
 void kinet_drain(bool on)
 {
 	struct net *net;
+	struct sock *sk;
 
 	WRITE_ONCE(kinet_drained, on);
 	/* Pairs with kinet_net_use(), which adds a socket, then looks. */
 	smp_mb();
 	if (!on)
 		return;
+	while ((sk = kinet_drain_any())) {
+		net = sock_net(sk);
+		kinet_sock_abort(sk);
+		sock_put(sk);
+		put_net(net);
+	}
 	down_read(&net_rwsem);
 	for_each_net(net)
-		kinet_drain_net(net);
+		kinet_remains_purge(net);
 	up_read(&net_rwsem);
 }
