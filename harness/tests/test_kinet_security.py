@@ -6,6 +6,8 @@ import ctypes
 import errno
 import os
 import socket
+import struct
+import subprocess
 from pathlib import Path
 
 import pytest
@@ -344,3 +346,53 @@ def test_inherited_socket(pair, made):
     """The right is asked for when a socket is made, not when it is used."""
     sock, peer = made.ours(pair.client), made.stock(pair.server)
     assert in_child(be_somebody, lambda: talk(sock, peer)) == 0
+
+
+# --- control groups
+
+BPF, PROG_LOAD, PROG_ATTACH = 321, 5, 8         # bpf(2) on x86_64, and two of its commands
+CGROUP_SOCK, SOCK_CREATE = 9, 2
+REFUSE = struct.pack("<QQ", 0xb7, 0x95)         # r0 = 0; exit
+
+
+def bpf(command, attributes: bytes) -> int:
+    """bpf(2)"""
+    made = _libc.syscall(BPF, command, attributes, len(attributes))
+    if made < 0:
+        raise OSError(ctypes.get_errno(), "bpf")
+    return made
+
+
+@pytest.fixture
+def refusing(tmp_path):
+    """A control group whose members may make no sockets of the internet's"""
+    code, license_ = ctypes.create_string_buffer(REFUSE), ctypes.create_string_buffer(b"GPL")
+    load = struct.pack("=IIQQIIQII16sII", CGROUP_SOCK, 2, ctypes.addressof(code),
+                       ctypes.addressof(license_), 0, 0, 0, 0, 0, b"", 0, SOCK_CREATE)
+    try:
+        program = bpf(PROG_LOAD, load)
+    except OSError:
+        pytest.skip("this kernel runs no BPF programs for control groups")
+    subprocess.run(["mount", "-t", "cgroup2", "none", tmp_path], check=True, timeout=60)
+    group = tmp_path / "refusing"
+    group.mkdir()
+    where = os.open(group, os.O_RDONLY)
+    bpf(PROG_ATTACH, struct.pack("=IIII", where, program, SOCK_CREATE, 0))
+    os.close(where)
+    os.close(program)
+    yield group
+    group.rmdir()
+    subprocess.run(["umount", tmp_path], check=True, timeout=60)
+
+
+@EITHER
+@pytest.mark.parametrize("type_", [STREAM, DGRAM], ids=["stream", "dgram"])
+def test_control_group_refuses(refusing, kind, type_):
+    """As `ip vrf exec` has it, and policies that forbid sockets"""
+    def join():
+        (refusing / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
+
+    def attempt():
+        (open_socket if kind == "ours" else socket.socket)(INET, type_).close()
+    assert in_child(lambda: None, attempt) == 0
+    assert in_child(join, attempt) == errno.EPERM

@@ -5,6 +5,7 @@
  * socket(PF_KINET, ...) and socket(PF_KINET6, ...) are ours; a program that can
  * say only PF_INET or PF_INET6 says a protocol of ours.
  */
+#include <linux/bpf-cgroup.h>
 #include <linux/module.h>
 #include <linux/net.h>
 #include <net/inet_common.h>
@@ -134,6 +135,8 @@ static int kinet_create_kind(struct net *net, struct socket *sock, int protocol,
 	if (ipv6)
 		kinet_set_defaults6(sk);
 	err = sk->sk_prot->init(sk);
+	if (!err && !kern)
+		err = BPF_CGROUP_RUN_PROG_INET_SOCK(sk);
 	if (err) {
 		sk_common_release(sk);
 		sock->sk = NULL;

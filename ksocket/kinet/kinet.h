@@ -228,6 +228,7 @@ int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len
 /* --- table.c: who has which port --- */
 
 #define KINET_TABLE_SLOTS	1024
+#define KINET_PROTO_BEYOND	0x100	/* no number of the kernel's is as high */
 
 /**
  * struct kinet_table - the bound sockets of a transport, in a namespace

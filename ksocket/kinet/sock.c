@@ -57,6 +57,20 @@ static int kinet_may_open(const struct sock *sk)
 	return -EPERM;
 }
 
+/*
+ * The kernel's own look-ups of routes and IPsec policies, at connect(), take the
+ * low byte for the protocol.
+ */
+static void kinet_sock_set_protocol(struct sock *sk)
+{
+	const struct kinet_wire *wire = kinet_sk(sk)->wire;
+
+	if (sk->sk_type == SOCK_STREAM)
+		sk->sk_protocol = KINET_PROTO_BEYOND | wire->stream;
+	else if (sk->sk_type == SOCK_DGRAM)
+		sk->sk_protocol = KINET_PROTO_BEYOND | wire->dgram;
+}
+
 /**
  * kinet_sock_init() - begin a socket
  * @sk: sock, as the kernel's create routine leaves it
@@ -85,7 +99,10 @@ int kinet_sock_init(struct sock *sk)
 		sk->sk_rcvbuf = READ_ONCE(kn->rmem[1]);
 		sk->sk_sndbuf = READ_ONCE(kn->wmem[1]);
 	}
-	return kinet_net_use(sock_net(sk), sk);
+	err = kinet_net_use(sock_net(sk), sk);
+	if (!err)
+		kinet_sock_set_protocol(sk);
+	return err;
 }
 
 /**
@@ -129,9 +146,9 @@ void kinet_sock_abort(struct sock *sk)
 	}
 	lock_sock(sk);
 	kinet_cork_flush(sk);
-	release_sock(sk);
 	/* Each kind has a table of its own. */
 	sk->sk_prot->unhash(sk);
+	release_sock(sk);
 }
 
 /* --- options --- */
