@@ -4,6 +4,7 @@ routers, and a peer who could tell the difference."""
 
 import errno
 import itertools
+import os
 import select
 import socket
 import struct
@@ -14,8 +15,10 @@ import topology
 
 import kinet
 from blocked import until
-from kinet import INET, INET6, address, failure, talk
+from kinet import INET, INET6, STREAM, address, failure, talk
+from nfqueue import Queue
 from peers import inet_family
+from streams import blocking, exchange, meanwhile
 from test_kinet_options import EITHER, disconnect, maker, nothing
 from wire import Capture, chain, rules, sums_in_software, tracked
 
@@ -26,6 +29,7 @@ IP_MTU, IPV6_MTU, IP_RECVERR, IPV6_RECVERR = 14, 24, 11, 25
 IPV6_AUTOFLOWLABEL, SO_NO_CHECK = 70, 11
 DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)
 KINDS = ("ours", "stock")
+DEBIANS = ("deb6.1", "deb6.12")         # whose kernels have modules
 
 
 @pytest.fixture
@@ -285,6 +289,24 @@ def test_filters(pair, made, kind, family):
     with rules(pair.server, chain("output", f"udp sport {port} drop")):
         assert failure(receiver.sendto, b"x", sender.getsockname()) == errno.EPERM
     talk(sender, receiver)
+
+
+@pytest.mark.smp
+@EITHER
+def test_program_decides(pair, made, kind):
+    """What it lets go on arrives in its call, and what is sent in answer is answered at once."""
+    if os.environ["KSOCKET_KERNEL"] in DEBIANS:
+        subprocess.run(["modprobe", "-a", "nfnetlink_queue", "nft_queue"], check=True, timeout=60)
+    listener = maker(made, kind)(pair.server, kind=STREAM)
+    listener.listen()
+    port = listener.getsockname()[1]
+    with Queue(pair.server) as queue, \
+            rules(pair.server, chain("input", f"tcp dport {port} tcp flags syn queue num 0")):
+        caller = made.stock(pair.server, kind=STREAM)
+        with meanwhile(queue.let_go):
+            caller.connect(listener.getsockname())
+        server = made.enter_context(listener.accept()[0])
+        exchange(caller, blocking(server))
 
 
 @EITHER
