@@ -76,10 +76,8 @@ def test_takes_less(ends, family):
     until(lambda: actor.count() == sent, "the actor to take the rest")
 
 
-@both_modes
-@inet_family
-def test_end_of_file_is_behind_the_data(ends, family, mode):
-    """recv(0) comes when all was taken, and no recv(n) before."""
+def ended_early(ends, family, mode):
+    """A stream whose peer has sent 100 bytes and the end, of which an actor took ten"""
     sock, peer = ends.stream(family)
     told = Events(sock, mode)
     actor = Actor(sock, allowed=10)
@@ -87,6 +85,14 @@ def test_end_of_file_is_behind_the_data(ends, family, mode):
     peer.shutdown(socket.SHUT_WR)
     until(lambda: actor.count() == 10, "the actor to take what it may")
     until(lambda: sock.poll() & 0x2000, "the end of the file to arrive")
+    return sock, told, actor
+
+
+@both_modes
+@inet_family
+def test_end_of_file_is_behind_the_data(ends, family, mode):
+    """recv(0) comes when all was taken, and no recv(n) before."""
+    sock, told, actor = ended_early(ends, family, mode)
     assert told.seen() == []
     actor.resume(1000)
     told.expect(("recv", 0))
@@ -247,13 +253,7 @@ def test_takes_many_messages_that_wait(ends, family):
 @inet_family
 def test_taken_off_before_the_end(ends, family, mode):
     """What it has left is told, and the end of file behind it."""
-    sock, peer = ends.stream(family)
-    told = Events(sock, mode)
-    actor = Actor(sock, allowed=10)
-    peer.sendall(pattern(100))
-    peer.shutdown(socket.SHUT_WR)
-    until(lambda: actor.count() == 10, "the actor to take what it may")
-    until(lambda: sock.poll() & 0x2000, "the end of the file to arrive")
+    sock, told, _ = ended_early(ends, family, mode)
     Actor(sock, "off")
     told.expect(("recv", 90), ("recv", 0))
     assert sock.recv(100) == pattern(100)[10:]
