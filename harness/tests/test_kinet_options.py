@@ -533,7 +533,7 @@ def test_by_number(pair, made, family):
     """socket(PF_INET, SOCK_DGRAM, KINET_PROTO_DGRAM)"""
     sock = made.ours(pair.client, family, protocol=kinet.PROTO_DGRAM, domain=family)
     talk(sock, made.stock(pair.server, family))
-    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == 0x100 | socket.IPPROTO_UDP
+    assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) == 0x200 | socket.IPPROTO_UDP
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_DOMAIN) == family
 
 

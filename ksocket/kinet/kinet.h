@@ -228,7 +228,7 @@ int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len
 /* --- table.c: who has which port --- */
 
 #define KINET_TABLE_SLOTS	1024
-#define KINET_PROTO_BEYOND	0x100	/* no number of the kernel's is as high */
+#define KINET_PROTO_BEYOND	0x200	/* beyond the kernel's: MPTCP is 262 */
 
 /**
  * struct kinet_table - the bound sockets of a transport, in a namespace
