@@ -64,7 +64,7 @@ def all_stages():
         Stage("kernel debug", 2400, lambda say: kernels.get("debug", say) and None,
               after=("kernel uml",), builder=True),
         Stage("kunit uml", 1200, lambda say: kunit.run("uml", say), ("kernel uml",)),
-        Stage("harness uml", 4200, suite("uml", 4200, "not soak", 1), ("kernel uml",),
+        Stage("harness uml", 4800, suite("uml", 4800, "not soak", 1), ("kernel uml",),
               ("kunit uml",)),
         Stage("selftest", 900, selftest.run, ("kernel debug", "kernel uml"),
               ("harness uml",)),
