@@ -29,7 +29,7 @@ IP_MTU, IPV6_MTU, IP_RECVERR, IPV6_RECVERR = 14, 24, 11, 25
 IPV6_AUTOFLOWLABEL, SO_NO_CHECK = 70, 11
 DONT, WANT, DO, PROBE, INTERFACE, OMIT = range(6)
 KINDS = ("ours", "stock")
-DEBIANS = ("deb6.1", "deb6.12")         # whose kernels have modules
+MODULAR = ("deb6.1", "deb6.12")         # whose kernels have modules
 
 
 @pytest.fixture
@@ -295,7 +295,7 @@ def test_filters(pair, made, kind, family):
 @EITHER
 def test_program_decides(pair, made, kind):
     """What it lets go on arrives in its call, and what is sent in answer is answered at once."""
-    if os.environ["KSOCKET_KERNEL"] in DEBIANS:
+    if os.environ["KSOCKET_KERNEL"] in MODULAR:
         subprocess.run(["modprobe", "-a", "nfnetlink_queue", "nft_queue"], check=True, timeout=60)
     listener = maker(made, kind)(pair.server, kind=STREAM)
     listener.listen()
