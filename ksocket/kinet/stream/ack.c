@@ -186,6 +186,8 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
  * @now: microseconds
  *
  * RFC 5961, section 7: 10 in 5 seconds, as it proposes.
+ *
+ * Return: whether it may.
  */
 bool kinet_tcp_is_allowed(struct kinet_challenge_limit *limit, u64 now)
 {
