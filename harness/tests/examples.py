@@ -4,6 +4,7 @@
 import contextlib
 import hashlib
 import random
+import select
 import socket
 import struct
 import threading
@@ -73,6 +74,18 @@ def to_end(sock) -> bytes:
     while piece := sock.recv(65536):
         data += piece
     return bytes(data)
+
+
+def fill(sock, piece: bytes) -> int:
+    """As often as the other end takes it, who then holds back: how many bytes that was"""
+    sock.setblocking(False)
+    sent = 0
+    # Writable again within two seconds means that it still reads.
+    while select.select([], [sock], [], 2)[1]:
+        sent += sock.send(piece)
+        assert sent < 64 << 20
+    sock.settimeout(BOUND)
+    return sent
 
 
 def reset(sock):

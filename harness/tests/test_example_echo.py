@@ -11,8 +11,8 @@ import pytest
 
 import kmod
 from blocked import until
-from examples import (BOUND, FAMILIES, PAGE, connect, exactly, example, ksockets, listen, load,
-                      reset, to_end, traffic)
+from examples import (BOUND, FAMILIES, PAGE, connect, exactly, example, fill, ksockets, listen,
+                      load, reset, to_end, traffic)
 
 PORT = 7
 
@@ -61,13 +61,7 @@ def test_echo_ends_with_its_peer(echod):
 def test_echo_holds_back(echod):
     """From a peer that doesn't read nothing more is received; once it reads, all comes."""
     with connect(echod.client, echod.server.v4, PORT) as sock:
-        sock.setblocking(False)
-        sent = 0
-        # Writable again within two seconds means that the echo still reads.
-        while select.select([], [sock], [], 2)[1]:
-            sent += sock.send(PAGE[:4096])
-            assert sent < 64 << 20
-        sock.settimeout(BOUND)
+        sent = fill(sock, PAGE[:4096])
         got = swap(sock, b"and the rest")
     assert len(got) == sent + 12
     assert got[:4096] == PAGE[:4096]

@@ -3,7 +3,6 @@
 
 import contextlib
 import random
-import select
 import socket
 from concurrent.futures import ThreadPoolExecutor
 
@@ -12,8 +11,8 @@ import pytest
 import kmod
 import topology
 from blocked import until
-from examples import (BOUND, FAMILIES, PAGE, accept, connect, digest, example, listen, load, reset,
-                      to_end, traffic)
+from examples import (BOUND, FAMILIES, PAGE, accept, connect, digest, example, fill, listen, load,
+                      reset, to_end, traffic)
 
 RELAY = 8081
 STREAM = random.Random(2).randbytes(8 << 20)
@@ -80,22 +79,10 @@ def test_relay_carries_8_mb_both_ways(link):
             push_.result(BOUND)
 
 
-def fill(near) -> int:
-    """As much as the relay takes: how much that was"""
-    near.setblocking(False)
-    sent = 0
-    # Writable again within two seconds means that the relay still reads.
-    while select.select([], [near], [], 2)[1]:
-        sent += near.send(STREAM[:65536])
-        assert sent < 64 << 20
-    near.settimeout(BOUND)
-    return sent
-
-
 def test_relay_holds_back(pair):
     """What the target does not take is not read from the client."""
     with session(pair) as (near, far):
-        sent = fill(near)
+        sent = fill(near, STREAM[:65536])
         with ThreadPoolExecutor(1) as pool:
             pull = pool.submit(to_end, far)
             near.sendall(b"and the rest")
@@ -120,7 +107,7 @@ def test_relay_passes_resets(pair, who):
 def test_relay_passes_a_reset_that_it_meets_sending(pair):
     """The error is told once, to who sends; who receives then must not take it for the end."""
     with session(pair) as (near, far):
-        fill(near)
+        fill(near, STREAM[:65536])
         reset(far)
         with pytest.raises(ConnectionResetError):
             near.recv(1)

@@ -173,13 +173,19 @@ def test_ports_are_kept_apart(pair, made, kinds, family, host):
     second.listen()
 
 
-def test_two_listen(streams):
-    """SO_REUSEADDR lets two be bound to a port, of which one may listen."""
+def bound_alike(streams, option):
+    """Two servers that an option lets share a port"""
     one, other = (streams.server(bind=False) for _ in range(2))
     for sock in (one, other):
-        set_option(sock, socket.SO_REUSEADDR)
+        set_option(sock, option)
     one.bind((streams.there.v4, 0))
     other.bind(one.getsockname())
+    return one, other
+
+
+def test_two_listen(streams):
+    """SO_REUSEADDR lets two be bound to a port, of which one may listen."""
+    one, other = bound_alike(streams, socket.SO_REUSEADDR)
     one.listen()
     assert failure(other.listen) == errno.EADDRINUSE
 
@@ -229,11 +235,7 @@ def test_shared_port(streams, family):
 
 def test_shared_with_one_who_does_not_listen(streams):
     """He is of the group, but nobody comes to him."""
-    listener, other = (streams.server(bind=False) for _ in range(2))
-    for sock in (listener, other):
-        set_option(sock, socket.SO_REUSEPORT)
-    listener.bind((streams.there.v4, 0))
-    other.bind(listener.getsockname())
+    listener, _ = bound_alike(streams, socket.SO_REUSEPORT)
     listener.listen()
     for _ in range(30):
         exchange(*streams.connection(listener=listener))
