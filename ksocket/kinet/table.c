@@ -117,14 +117,11 @@ out:
 }
 
 /* Who joins looks at another's group, and then waits for a lock of the kernel's. */
-static void kinet_group_leave(struct sock *sk)
+static void kinet_group_leave(struct kinet_table *table, struct sock *sk)
 {
-	struct kinet_table *table = kinet_table(sk);
-
-	spin_lock_bh(&table->lock);
-	if (sk_hashed(sk) && rcu_access_pointer(sk->sk_reuseport_cb))
+	lockdep_assert_held(&table->lock);
+	if (rcu_access_pointer(sk->sk_reuseport_cb))
 		reuseport_detach_sock(sk);
-	spin_unlock_bh(&table->lock);
 }
 
 /* --- taking and giving back --- */
@@ -141,25 +138,23 @@ static void kinet_table_add(struct kinet_table *table, struct sock *sk,
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 }
 
-/* Return: whether it was there. */
-static bool kinet_table_del(struct kinet_table *table, struct sock *sk)
+static void kinet_table_del(struct kinet_table *table, struct sock *sk)
 {
 	unsigned short port = inet_sk(sk)->inet_num;
 	struct sock *other;
 
 	spin_lock_bh(&table->lock);
-	if (!sk_del_node_init_rcu(sk)) {
-		spin_unlock_bh(&table->lock);
-		return false;
-	}
+	if (!sk_hashed(sk))
+		goto out;
+	kinet_group_leave(table, sk);
+	sk_del_node_init_rcu(sk);
+	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 	sk_for_each(other, kinet_slot(table, port))
 		if (inet_sk(other)->inet_num == port)
 			goto out;
 	clear_bit(port, table->ports);
 out:
 	spin_unlock_bh(&table->lock);
-	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
-	return true;
 }
 
 static int kinet_port_take(struct sock *sk, unsigned short port)
@@ -264,7 +259,6 @@ void kinet_unhash(struct sock *sk)
 
 	mutex_lock(&kn->lock);
 	if (!sk_unhashed(sk)) {
-		kinet_group_leave(sk);
 		kinet_table_del(kinet_table(sk), sk);
 		inet_sk(sk)->inet_num = 0;
 		kinet_sk(sk)->wire->unclaim(sk);
@@ -280,7 +274,6 @@ void kinet_unhash(struct sock *sk)
  */
 void kinet_port_drop(struct sock *sk)
 {
-	kinet_group_leave(sk);
 	kinet_table_del(kinet_table(sk), sk);
 	kinet_claim_drop_later(sk);
 }
@@ -288,7 +281,12 @@ void kinet_port_drop(struct sock *sk)
 /* Its address has changed, but nothing that the table sorts by. */
 void kinet_rehash(struct sock *sk)
 {
-	kinet_group_leave(sk);
+	struct kinet_table *table = kinet_table(sk);
+
+	spin_lock_bh(&table->lock);
+	if (sk_hashed(sk))
+		kinet_group_leave(table, sk);
+	spin_unlock_bh(&table->lock);
 }
 
 /* --- whom does a packet belong to? --- */

@@ -215,20 +215,16 @@ void kinet_tcp_challenge(struct sock *sk, u64 now)
  * @seg: segment, no RST
  * @now: microseconds
  *
- * Who sends data or a FIN waits for an answer, and may count them. What has
- * neither can be an answer itself: two ends that go on answering each other's
- * would never end. Forged ones don't use up what a peer is answered that asks
- * whether we are there, or have room.
+ * Forged ones don't use up what a peer is answered that asks whether we are there,
+ * or have room.
  */
 void kinet_tcp_answer_stray(struct sock *sk, const struct kinet_seg *seg, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	if (seg->flags & KINET_SYN)
-		kinet_tcp_challenge(sk, now);
-	else if (seg->len || seg->flags & KINET_FIN)
+	if (kinet_seg_is_awaiting(seg))
 		tp->ack_now = true;
-	else if (seg->seq != tp->rcv.nxt - 1)
+	else if (seg->flags & KINET_SYN || seg->seq != tp->rcv.nxt - 1)
 		kinet_tcp_challenge(sk, now);
 	else if (kinet_tcp_is_allowed(&tp->probed, now))
 		tp->ack_now = true;

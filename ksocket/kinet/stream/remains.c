@@ -144,16 +144,12 @@ static void kinet_remains_answer(const struct kinet_remains *r,
 	kinet_tcp_answer_ack(pkt, &r->tw, r->snd_nxt, r->wnd, stamp);
 }
 
-/*
- * As kinet_tcp_answer_stray(): who sends data or a FIN may count the answers, and
- * what has neither can be an answer itself.
- */
+/* As kinet_tcp_answer_stray() */
 static void kinet_remains_answer_stray(struct kinet_remains *r,
 				       const struct kinet_seg *seg,
 				       const struct kinet_pkt *pkt)
 {
-	bool allowed = !(seg->flags & KINET_SYN) &&
-		       (seg->len || seg->flags & KINET_FIN);
+	bool allowed = kinet_seg_is_awaiting(seg);
 
 	if (!allowed) {
 		spin_lock(&r->lock);

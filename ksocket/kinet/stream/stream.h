@@ -436,6 +436,15 @@ struct kinet_seg {
 	struct kinet_options	options;
 };
 
+/*
+ * Who sends data or a FIN waits for an answer, and may count them. What has neither
+ * can be an answer itself: two ends that go on answering each other's would never end.
+ */
+static inline bool kinet_seg_is_awaiting(const struct kinet_seg *seg)
+{
+	return !(seg->flags & KINET_SYN) && (seg->len || seg->flags & KINET_FIN);
+}
+
 void kinet_seg_read(const struct sk_buff *skb, struct kinet_seg *seg);
 bool kinet_stream_host_listens(const struct kinet_pkt *pkt);
 
