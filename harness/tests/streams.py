@@ -5,17 +5,16 @@ Every test has all four pairs of kinds: what holds between two of the host's
 sockets is what kinet's are held to.
 """
 
-import contextlib
 import errno
 import select
 import socket
 import struct
-import threading
 from dataclasses import dataclass
 
 import kinet
 from blocked import BOUND, until
 from kinet import INET, STREAM, failure
+from threads import meanwhile
 
 KINDS = [("stock", "stock"), ("ours", "stock"), ("stock", "ours"), ("ours", "ours")]
 TCP = socket.IPPROTO_TCP
@@ -205,42 +204,6 @@ def receive(sock, size: int) -> bytes:
         pieces.append(piece)
         size -= len(piece)
     return b"".join(pieces)
-
-
-@contextlib.contextmanager
-def meanwhile(what, *args):
-    """Have a thread do something; what it raises is raised in the end."""
-    raised = []
-
-    def run():
-        try:
-            what(*args)
-        except BaseException as error:      # pylint: disable=broad-except
-            raised.append(error)
-    thread = threading.Thread(target=run)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join(BOUND)
-    assert not thread.is_alive(), f"{what.__name__} has not come to an end"
-    if raised:
-        raise raised[0]
-
-
-@contextlib.contextmanager
-def over_and_over(what, *args):
-    """The same, again and again until the block ends."""
-    over = threading.Event()
-
-    def run():
-        while not over.is_set():
-            what(*args)
-    with meanwhile(run):
-        try:
-            yield
-        finally:
-            over.set()
 
 
 def pass_on(one, other, size=1000, first=0):

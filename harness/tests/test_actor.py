@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """Receive actors: data taken in place, where it arrives, and what they send from there."""
 
+import contextlib
 import errno
 import select
 import socket
@@ -17,6 +18,7 @@ from ksock import NULL_HANDLE
 from peers import DGRAM, INET, STREAM, UNIX, inet_family
 from test_netns import connected as connect
 from test_netns import lose
+from threads import over_and_over
 from wire import chain, rules
 
 pytestmark = pytest.mark.smoke
@@ -296,25 +298,16 @@ def test_calls_on_its_socket_are_refused(ends, kind):
 def test_off_while_it_runs(ends, kind):
     """When the call returns it does not run, and the rest is received as ever."""
     sock, peer = ends.connected(INET, kind)
-    stop = threading.Event()
-
-    def flood():
-        peer.settimeout(BOUND)
-        while not stop.is_set():
-            peer.send(bytes(100))
-    thread = threading.Thread(target=flood)
-    thread.start()
-    try:
+    peer.settimeout(BOUND)
+    with over_and_over(peer.send, bytes(100)):
         for _ in range(20):
             actor = Actor(sock)
             until(lambda: actor.count(), "the actor to run")
             sock.call("actor", a=0).check()
             assert len(sock.recv(100)) > 0
-    finally:
-        stop.set()
+        # What it sends last may be waiting for room.
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 20)
         Actor(sock)
-        thread.join(BOUND)
 
 
 @pytest.mark.parametrize("kind", [STREAM, DGRAM], ids=["stream", "dgram"])
@@ -322,21 +315,14 @@ def test_close_while_it_runs(ends, kind):
     """Nothing of it runs afterwards."""
     for _ in range(10):
         sock, peer = ends.connected(INET, kind)
-        stop = threading.Event()
 
-        def flood():
-            try:
-                while not stop.is_set():
-                    peer.send(bytes(1000))
-            except OSError:
-                pass
+        def send():
+            with contextlib.suppress(OSError):
+                peer.send(bytes(1000))
         actor = Actor(sock, "echo")
-        thread = threading.Thread(target=flood)
-        thread.start()
-        until(lambda: actor.count(), "the actor to run")
-        sock.close()
-        stop.set()
-        thread.join(BOUND)
+        with over_and_over(send):
+            until(lambda: actor.count(), "the actor to run")
+            sock.close()
 
 
 @inet_family

@@ -20,6 +20,7 @@ from ksock import DEFERRED, NOPIN
 from peers import INET, STREAM, UNIX, every_family, every_kind, inet_family
 from test_close import CASES
 from test_netns import all_arrives, connected, gone, leave, lose
+from threads import over_and_over
 from topology import impair
 
 pytestmark = pytest.mark.smoke
@@ -197,22 +198,17 @@ def test_children_that_nobody_accepts_end_with_their_listener(ends, family, mode
 @both_modes
 def test_connections_arrive_while_the_listener_closes(ends, mode):
     """Clients connect all the time; the listener comes and goes with callbacks."""
-    stop = threading.Event()
     at = (ends.net.server.v4, 4711)
 
     def knock():
-        while not stop.is_set():
-            with ends.net.client, socket.socket() as client:
-                client.settimeout(BOUND)
-                client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
-                with contextlib.suppress(ConnectionError):
-                    client.connect(at)
-                    client.send(b"hello")
-    threads = [threading.Thread(target=knock) for _ in range(3)]
-    for thread in threads:
-        thread.start()
+        with ends.net.client, socket.socket() as client:
+            client.settimeout(BOUND)
+            client.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("=ii", 1, 0))
+            with contextlib.suppress(ConnectionError):
+                client.connect(at)
+                client.send(b"hello")
     heard = 0
-    try:
+    with over_and_over(knock), over_and_over(knock), over_and_over(knock):
         for _ in range(30):
             listener = ends.ksocket(INET, end=ends.net.server)
             listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
@@ -222,10 +218,6 @@ def test_connections_arrive_while_the_listener_closes(ends, mode):
             told.until("newconn")
             listener.close()
             heard += len(told.of("newconn"))
-    finally:
-        stop.set()
-        for thread in threads:
-            thread.join(BOUND)
     assert heard >= 30
 
 

@@ -3,16 +3,16 @@
 
 import errno
 import socket
-import threading
 
 import pytest
 
-from blocked import BOUND, Blocked, until
+from blocked import Blocked, until
 from events import ANY, Events, both_modes
 from ksock import DEFERRED, NOPIN
 from peers import DGRAM, INET, UNIX, inet_family, push
 from test_netns import connected, gone, leave
 from test_observe import counters
+from threads import over_and_over
 
 pytestmark = pytest.mark.smoke
 
@@ -120,24 +120,14 @@ def test_room_that_comes_while_a_send_falls_short_is_told(ends, mode):
     """A reader empties a small buffer all the time; no send that fell short waits for ever."""
     sock, peer = ends.stream(UNIX)
     sock.setsockopt(socket.SOL_SOCKET, socket.SO_SNDBUF, 1)
-    done = threading.Event()
-
-    def read():
-        while not done.is_set() and peer.recv(1 << 16):
-            pass
-    reader = threading.Thread(target=read)
-    reader.start()
     told = Events(sock, mode)
     short = 0
-    try:
+    with over_and_over(peer.recv, 1 << 16):
         for _ in range(400):
             heard = len(told.of("xmit"))
             call = sock.call("send", data=bytes(4096), a=socket.MSG_DONTWAIT)
             if call.result == -errno.EAGAIN or call.count < 4096:
                 short += 1
                 told.until("xmit", ANY, heard + 1)
-    finally:
-        done.set()
         sock.close()
-        reader.join(BOUND)
     assert short

@@ -18,8 +18,9 @@ from blocked import until
 from kinet import INET, INET6, STREAM, address, failure, talk
 from nfqueue import Queue
 from peers import inet_family
-from streams import blocking, exchange, meanwhile
+from streams import blocking, exchange
 from test_kinet_options import EITHER, disconnect, maker, nothing
+from threads import meanwhile
 from wire import Capture, chain, rules, sums_in_software, tracked
 
 pytestmark = pytest.mark.smoke

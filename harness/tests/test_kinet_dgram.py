@@ -12,7 +12,7 @@ import topology
 from blocked import until
 from kinet import address, failure, talk
 from peers import INET, INET6, inet_family
-from streams import over_and_over
+from threads import over_and_over
 
 pytestmark = pytest.mark.smoke
 

@@ -14,9 +14,9 @@ from blocked import BOUND, until
 from kinet import DGRAM, INET, INET6, STREAM, address, failure
 from peers import inet_family, reset
 from streams import (ESTABLISHED, SYN_SENT, Info, Streams, blocking, ended, error_of, events,
-                     exchange, meanwhile, over_and_over, pass_on, ready, receive, refused,
-                     set_option, state)
+                     exchange, pass_on, ready, receive, refused, set_option, state)
 from test_kinet_options import EITHER, disconnect, maker
+from threads import meanwhile, over_and_over
 from wire import chain, rules
 
 pytestmark = pytest.mark.smoke

@@ -18,9 +18,10 @@ from blocked import BOUND, until
 from kinet import INET, failure
 from peers import fill, inet_family, reset
 from peers import user_ioctl as number
-from streams import (Info, Streams, Tally, ended, error_of, events, exchange, meanwhile,
-                     pass_on, pattern, ready, receive, set_option, state, tcp)
+from streams import (Info, Streams, Tally, ended, error_of, events, exchange, pass_on, pattern,
+                     ready, receive, set_option, state, tcp)
 from test_kinet_stream import DROPS
+from threads import meanwhile
 from wire import rules
 
 pytestmark = pytest.mark.smoke

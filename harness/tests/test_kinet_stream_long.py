@@ -21,11 +21,11 @@ from blocked import until
 from kinet import INET, INET6, failure
 from peers import inet_family, reset, window_is_closed
 from segments import MSS, ROUND, STAMPS, State, lives, option
-from streams import (Streams, blocking, ended, error_of, meanwhile, pattern, ready, receive,
-                     set_option, tcp)
+from streams import Streams, blocking, ended, error_of, pattern, ready, receive, set_option, tcp
 from test_kinet_options import disconnect
 from test_kinet_stream_segments import UNSIGNED
 from test_kinet_stream_states import hosts
+from threads import meanwhile
 
 pytestmark = pytest.mark.soak
 

@@ -19,9 +19,10 @@ from blocked import until
 from kinet import INET6, address, failure
 from networks import LONG, SIDE_BY_SIDE, Scenario, play
 from peers import inet_family, window_is_closed
-from streams import (KINDS, Info, Streams, Tally, error_of, events, exchange, meanwhile, pass_on,
-                     ready, receive, set_option, tcp)
+from streams import (KINDS, Info, Streams, Tally, error_of, events, exchange, pass_on, ready,
+                     receive, set_option, tcp)
 from test_kinet_stream import DROPS
+from threads import meanwhile
 from wire import ETHTOOL_SGRO, ETHTOOL_STSO, Capture, feature, rules
 
 ERR = select.POLLERR

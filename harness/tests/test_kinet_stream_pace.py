@@ -12,9 +12,10 @@ import topology
 
 from kinet import failure
 from peers import inet_family, reset
-from streams import (NO_RATE, Rates, Streams, ended, limit_rate, meanwhile, pass_on, pattern,
-                     ready, receive, set_option)
+from streams import (NO_RATE, Rates, Streams, ended, limit_rate, pass_on, pattern, ready, receive,
+                     set_option)
 from test_kinet_stream_calls import ERR, HUP
+from threads import meanwhile
 
 pytestmark = pytest.mark.smoke
 

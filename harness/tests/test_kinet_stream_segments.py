@@ -17,9 +17,9 @@ from kinet import INET, INET6, STREAM, failure
 from peers import reset, window_is_closed
 from segments import (ACK, EOL, FIN, MSS, NOP, PSH, ROUND, RST, SACK, SACK_OK, STAMPS, SYN, URG,
                       WSCALE, Host, Peer, Stamps, lives, option, padded)
-from streams import (Info, blocking, ended, error_of, meanwhile, pattern, ready, receive,
-                     set_option, state, tcp)
+from streams import Info, blocking, ended, error_of, pattern, ready, receive, set_option, state, tcp
 from test_kinet_options import disconnect
+from threads import meanwhile
 
 NOISES = 40
 # Who knows RFC 2385 or RFC 5925 drops what is signed with a key that he has not.
