@@ -385,6 +385,17 @@ def test_refused(ends, case):
         sock.rele()
 
 
+@inet_family
+def test_a_socket_that_has_one_does_not_listen(ends, family):
+    """What waits at a listener is no data."""
+    sock = ends.ksocket(family)
+    sock.bind(ends.address(family))
+    Actor(sock)
+    assert sock.call("listen", a=1).result == -errno.EINVAL
+    Actor(sock, "off")
+    sock.listen()
+
+
 def test_lossy_wire(link, device):
     """Out of order, from the backlog, retransmitted: every byte once, both ways."""
     net = link(delay="2ms")

@@ -19,8 +19,8 @@ static int ksock_open_flags(const struct ksocket *s)
  *
  * Context: Process context. May sleep.
  * Return: 0, -EOPNOTSUPP for a socket without connections, -EINVAL for one that
- * is connected, -EADDRINUSE, -ENOTSOCK, -ENETDOWN, and what else the family
- * says.
+ * is connected or has a receive actor, -EADDRINUSE, -ENOTSOCK, -ENETDOWN, and
+ * what else the family says.
  */
 int ksock_listen(ksocket_t s, int backlog)
 {
@@ -31,12 +31,17 @@ int ksock_listen(ksocket_t s, int backlog)
 	err = ksock_enter(s, &call);
 	if (err)
 		return err;
+	err = -EINVAL;
+	if (ksock_acts(ksock_events(s)))
+		goto leave;
 	somaxconn = READ_ONCE(sock_net(s->sock->sk)->core.sysctl_somaxconn);
 	if ((unsigned int)backlog > somaxconn)
 		backlog = somaxconn;
-	err = ksock_errno(s, kernel_listen(s->sock, backlog));
+	err = kernel_listen(s->sock, backlog);
 	if (!err)
 		ksock_events_listening(s);
+leave:
+	err = ksock_errno(s, err);
 	ksock_leave(s, &call);
 	return err;
 }
