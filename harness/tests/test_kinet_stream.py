@@ -1,10 +1,12 @@
 # SPDX-License-Identifier: GPL-2.0-only
 """kinet's streams against the host's own TCP: how connections begin and end."""
 
+import ctypes
 import errno
 import select
 import signal
 import socket
+import struct
 
 import pytest
 import topology
@@ -15,16 +17,19 @@ from kinet import DGRAM, INET, INET6, STREAM, address, failure
 from peers import inet_family, reset
 from streams import (ESTABLISHED, SYN_SENT, Info, Streams, blocking, ended, error_of, events,
                      exchange, pass_on, ready, receive, refused, set_option, state)
-from test_kinet_options import EITHER, disconnect, maker
+from test_kinet_options import EITHER, SO_ATTACH_REUSEPORT_CBPF, disconnect, maker
 from threads import meanwhile, over_and_over
 from wire import chain, rules
 
 pytestmark = pytest.mark.smoke
 
-MANY, ROUNDS = 1000, 100
+MANY, ROUNDS, SOME = 1000, 100, 20
 RANGE = {"ours": "net.kinet.ip_local_port_range", "stock": "net.ipv4.ip_local_port_range"}
 RANGES = (20000, 20009), (30000, 30009)
 DROPS = chain("input", "ip protocol tcp drop", "ip6 nexthdr tcp drop")
+# ld len; add 1; ret A
+LENGTH_AND_ONE = b"".join(struct.pack("HBBI", code, 0, 0, value)
+                          for code, value in ((0x80, 0), (0x04, 1), (0x16, 0)))
 
 
 # --- there and back
@@ -212,9 +217,8 @@ def test_listen_where_one_connects(pair, kinds, family):
         exchange(blocking(waits), made.accepted(listener))
 
 
-@inet_family
-def test_shared_port(streams, family):
-    """SO_REUSEPORT: each connection comes to one of the group, and all get some."""
+def group_of(streams, family):
+    """Three who listen at one port"""
     group = []
     for _ in range(3):
         sock = streams.server(family, bind=False)
@@ -222,6 +226,13 @@ def test_shared_port(streams, family):
         sock.bind(group[0].getsockname() if group else address(streams.there, family))
         sock.listen()
         group.append(sock)
+    return group
+
+
+@inet_family
+def test_shared_port(streams, family):
+    """SO_REUSEPORT: each connection comes to one of the group, and all get some."""
+    group = group_of(streams, family)
     heard = set()
 
     def all_have_heard():
@@ -231,6 +242,17 @@ def test_shared_port(streams, family):
         heard.add(listener)
         return len(heard) == len(group)
     until(all_have_heard, "each of the group to get a connection")
+
+
+@inet_family
+def test_shared_port_by_program(streams, family):
+    """SO_ATTACH_REUSEPORT_CBPF: it sees what follows TCP's header, of a SYN nothing."""
+    group = group_of(streams, family)
+    program = ctypes.create_string_buffer(LENGTH_AND_ONE)
+    group[0].setsockopt(socket.SOL_SOCKET, SO_ATTACH_REUSEPORT_CBPF,
+                        struct.pack("HP", len(LENGTH_AND_ONE) // 8, ctypes.addressof(program)))
+    for _ in range(SOME):
+        exchange(*streams.connection(family, listener=group[1]))
 
 
 def test_shared_with_one_who_does_not_listen(streams):

@@ -10,6 +10,7 @@
  */
 #include <linux/random.h>
 #include <linux/slab.h>
+#include <linux/tcp.h>
 #include <net/addrconf.h>
 #include <net/ip.h>
 #include <net/netns/hash.h>
@@ -384,6 +385,14 @@ bool kinet_takes(const struct sock *sk, const struct kinet_pkt *pkt)
 	return kinet_score(sk, pkt) >= 0;
 }
 
+/* Where what a program sees begins; a stream's skb has its data at TCP's header. */
+static unsigned int kinet_payload(const struct sock *sk, const struct sk_buff *skb,
+				  const struct kinet_pkt *pkt)
+{
+	return sk->sk_type == SOCK_STREAM ? tcp_hdrlen(skb) :
+					    pkt->offset + KINET_HEADER_LEN;
+}
+
 static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 				       const struct kinet_pkt *pkt)
 {
@@ -397,7 +406,7 @@ static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 			    (__force u32)pkt->sport << 16 |
 			    (__force u32)pkt->dport, net_hash_mix(pkt->net));
 	chosen = reuseport_select_sock(sk, hash, skb,
-				       pkt->offset + KINET_HEADER_LEN);
+				       kinet_payload(sk, skb, pkt));
 	/* Of a group are those, too, that only are bound, or that have a peer. */
 	return chosen && kinet_takes(chosen, pkt) ? chosen : sk;
 }
