@@ -154,12 +154,88 @@ static void pipe_is_kept_full(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 2 * STREAM_MSS, "two at once");
 }
 
+/* --- what TCP_INFO tells of it --- */
+
+struct told {
+	u8	state;
+	u32	sacked, lost, retrans;
+};
+
+static void expect_told(struct stream_talk *talk, struct told told, const char *when)
+{
+	struct kunit *test = talk->test;
+	struct tcp_info info;
+
+	KUNIT_ASSERT_EQ(test, stream_info(talk->sock, &info), 0);
+	KUNIT_EXPECT_EQ_MSG(test, info.tcpi_ca_state, told.state, when);
+	KUNIT_EXPECT_EQ_MSG(test, info.tcpi_sacked, told.sacked, when);
+	KUNIT_EXPECT_EQ_MSG(test, info.tcpi_lost, told.lost, when);
+	KUNIT_EXPECT_EQ_MSG(test, info.tcpi_retrans, told.retrans, when);
+}
+
+static void a_recovery_is_told(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct tcp_info info;
+	u32 una;
+
+	fill(test, &talk, true);
+	una = talk.snd_nxt - INITIAL * STREAM_MSS;
+	expect_told(&talk, (struct told){ TCP_CA_Open }, "nothing was lost");
+	KUNIT_ASSERT_EQ(test, stream_info(talk.sock, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.tcpi_min_rtt, RTT);
+	KUNIT_EXPECT_EQ_MSG(test, info.tcpi_reordering, 3, "DupThresh");
+	KUNIT_EXPECT_EQ(test, info.tcpi_unacked, INITIAL);
+	sacks(&talk, una, 1, 3);
+	expect_told(&talk, (struct told){ TCP_CA_Disorder, 2 }, "two came");
+	sacks(&talk, una, 1, 4);
+	expect_told(&talk, (struct told){ TCP_CA_Recovery, 3, 1, 1 },
+		    "the first is lost");
+	stream_flush(&talk);
+	acks(&talk, talk.snd_nxt);
+	expect_told(&talk, (struct told){ TCP_CA_Open }, "all came");
+}
+
+static void a_time_out_is_told(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 una;
+
+	fill(test, &talk, true);
+	una = talk.snd_nxt - INITIAL * STREAM_MSS;
+	stream_wait(KINET_SECOND);
+	expect_told(&talk, (struct told){ TCP_CA_Loss, 0, INITIAL, 1 },
+		    "the first was sent again");
+	acks(&talk, una + STREAM_MSS);
+	expect_told(&talk, (struct told){ TCP_CA_Loss, 0, INITIAL - 1, 2 },
+		    "two more were");
+	stream_flush(&talk);
+	acks(&talk, talk.snd_nxt);
+	expect_told(&talk, (struct told){ TCP_CA_Open }, "all came");
+}
+
+static void what_came_behind_a_gap_is_told(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct tcp_info info;
+
+	establish(test, &talk, true);
+	stream_say(&talk, ACK, talk.rcv_nxt + 10, talk.snd_nxt, 10);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 10);
+	KUNIT_ASSERT_EQ(test, stream_info(talk.sock, &info), 0);
+	KUNIT_EXPECT_EQ(test, info.tcpi_rcv_ooopack, 1);
+	KUNIT_EXPECT_EQ(test, info.tcpi_bytes_received, 20);
+}
+
 static struct kunit_case loss_cases[] = {
 	KUNIT_CASE(idleness_restarts_the_window),
 	KUNIT_CASE(short_idleness_does_not),
 	KUNIT_CASE(duplicates_bring_new_data),
 	KUNIT_CASE(only_news_bring_new_data),
 	KUNIT_CASE(pipe_is_kept_full),
+	KUNIT_CASE(a_recovery_is_told),
+	KUNIT_CASE(a_time_out_is_told),
+	KUNIT_CASE(what_came_behind_a_gap_is_told),
 	{}
 };
 

@@ -309,6 +309,25 @@ static void every_second_full_one(struct kunit *test)
 	stream_expect_silence(&talk, "nothing is owed");
 }
 
+/* Ours are larger: the peer's path takes less. */
+static void every_second_one_of_a_narrower_path(struct kunit *test)
+{
+	struct stream_talk talk;
+	int i;
+
+	stream_talk_begin(test, &talk);
+	talk.mss = 1460;
+	stream_establish(&talk, false, RTT);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
+	for (i = 0; i < 4; i++) {
+		peer_says(&talk, STREAM_MSS);
+		stream_expect_silence(&talk, "the first");
+		peer_says(&talk, STREAM_MSS);
+		stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 0,
+			      "the second");
+	}
+}
+
 /* Data take it along. */
 static void ack_goes_with_data(struct kunit *test)
 {
@@ -705,6 +724,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(user_timeout_ends_it),
 	KUNIT_CASE(ack_is_delayed),
 	KUNIT_CASE(every_second_full_one),
+	KUNIT_CASE(every_second_one_of_a_narrower_path),
 	KUNIT_CASE(ack_goes_with_data),
 	KUNIT_CASE(queued_ones_are_acknowledged_together),
 	KUNIT_CASE(queued_duplicates_are_not),

@@ -8,6 +8,7 @@
 #include <linux/tcp.h>
 #include <net/ip.h>
 #include <net/route.h>
+#include <ksocket/family.h>
 #include <uapi/linux/kinet.h>
 
 #include "stream_wire.h"
@@ -248,6 +249,17 @@ int stream_set(struct socket *sock, int name, int value)
 {
 	return sock->ops->setsockopt(sock, SOL_TCP, name, KERNEL_SOCKPTR(&value),
 				     sizeof(value));
+}
+
+int stream_info(struct socket *sock, struct tcp_info *info)
+{
+	struct ksock_option opt = { .level = SOL_TCP, .name = TCP_INFO };
+	int err;
+
+	err = sock->ops->setsockopt(sock, SOL_KSOCK, KSOCK_OPTION,
+				    KERNEL_SOCKPTR(&opt), sizeof(opt));
+	memcpy(info, opt.value, sizeof(*info));
+	return err;
 }
 
 void stream_set_rate(struct socket *sock, unsigned long rate)

@@ -71,6 +71,7 @@ int stream_write(struct socket *sock, const void *data, size_t len, int flags);
 int stream_read(struct socket *sock, void *data, size_t len);
 /* An option of SOL_TCP */
 int stream_set(struct socket *sock, int name, int value);
+int stream_info(struct socket *sock, struct tcp_info *info);
 /* SO_MAX_PACING_RATE, bytes in a second; ~0: none */
 void stream_set_rate(struct socket *sock, unsigned long rate);
 

@@ -9,7 +9,8 @@
 
 #define MS	1000ULL
 #define BEGIN	(5000 * MS)
-#define SEG(n)	{ .len = (n), .mss = 1000 }
+#define FULL	1000
+#define SEG(n)	{ .len = (n), .size = (n) < FULL ? (n) : FULL }
 
 static const struct kinet_arrival full = SEG(1000);
 static const struct kinet_arrival small = SEG(10);
@@ -21,6 +22,7 @@ static struct kinet_ack settled(void)
 
 	kinet_ack_init(&ack);
 	ack.quick = 0;
+	ack.full = FULL;
 	return ack;
 }
 
@@ -71,6 +73,47 @@ static void small_segments_count_by_their_bytes(struct kunit *test)
 			KINET_ACK_AT_ONCE);
 }
 
+struct size_param {
+	const char	*name;
+	struct {
+		u32	size;
+		bool	push;
+	} segments[3];
+	u32		full;
+};
+
+static const struct size_param size_params[] = {
+	{ "the default", { }, 536 },
+	{ "larger", { { 1448 } }, 1448 },
+	{ "one that is smaller", { { 1448 }, { 500 } }, 1448 },
+	{ "two that are smaller", { { 1448 }, { 500 }, { 500 } }, 500 },
+	{ "two that are not alike", { { 1448 }, { 500 }, { 501 } }, 1448 },
+	{ "messages", { { 1448 }, { 500 }, { 500, true } }, 1448 },
+	{ "letters", { { 1448 }, { 87 }, { 87 } }, 1448 },
+};
+
+KUNIT_ARRAY_PARAM_DESC(size, size_params, name);
+
+/* SHLD-19: the peer's path may take less than what it was offered. */
+static void full_ones_are_as_large_as_the_peer_makes_them(struct kunit *test)
+{
+	const struct size_param *param = test->param_value;
+	struct kinet_ack ack;
+	int i;
+
+	kinet_ack_init(&ack);
+	for (i = 0; i < ARRAY_SIZE(param->segments); i++) {
+		struct kinet_arrival arrival = {
+			.len	= param->segments[i].size,
+			.size	= param->segments[i].size,
+			.push	= param->segments[i].push,
+		};
+
+		kinet_ack_arrived(&ack, BEGIN, &arrival);
+	}
+	KUNIT_EXPECT_EQ(test, ack.full, param->full);
+}
+
 struct urgent_param {
 	const char		*name;
 	struct kinet_arrival	arrival;
@@ -79,15 +122,15 @@ struct urgent_param {
 
 static const struct urgent_param urgent_params[] = {
 	{ "in order", SEG(10), KINET_ACK_DELAYED },
-	{ "pushed", { .len = 10, .mss = 1000, .push = true }, KINET_ACK_DELAYED },
-	{ "out of order", { .len = 10, .mss = 1000, .out_of_order = true },
+	{ "pushed", { .len = 10, .size = 10, .push = true }, KINET_ACK_DELAYED },
+	{ "out of order", { .len = 10, .size = 10, .out_of_order = true },
 	  KINET_ACK_AT_ONCE },
-	{ "old, nothing new", { .len = 0, .mss = 1000, .out_of_order = true },
+	{ "old, nothing new", { .len = 0, .size = 10, .out_of_order = true },
 	  KINET_ACK_AT_ONCE },
-	{ "fills a gap", { .len = 10, .mss = 1000, .gap_filled = true },
+	{ "fills a gap", { .len = 10, .size = 10, .gap_filled = true },
 	  KINET_ACK_AT_ONCE },
-	{ "FIN", { .len = 0, .mss = 1000, .fin = true }, KINET_ACK_AT_ONCE },
-	{ "FIN and data", { .len = 10, .mss = 1000, .fin = true },
+	{ "FIN", { .len = 0, .fin = true }, KINET_ACK_AT_ONCE },
+	{ "FIN and data", { .len = 10, .size = 10, .fin = true },
 	  KINET_ACK_AT_ONCE },
 	{ "two in one, by GRO", SEG(2000), KINET_ACK_AT_ONCE },
 	{ "nearly two", SEG(1999), KINET_ACK_DELAYED },
@@ -192,12 +235,13 @@ static void nothing_waits_too_long(struct kunit *test)
 	kinet_ack_init(&ack);
 	for (i = 0; i < 50000; i++) {
 		struct kinet_arrival arrival = {
-			.mss = 1000, .len = tcp_random(&random, 1001),
+			.len = tcp_random(&random, FULL + 1),
 			.push = tcp_percent(&random, 30),
 			.out_of_order = tcp_percent(&random, 2),
 		};
 		enum kinet_acking acking;
 
+		arrival.size = arrival.len;
 		if (ack.due && kinet_ack_expired(&ack, now)) {
 			kinet_ack_sent(&ack, now, false);
 			bytes = 0;
@@ -212,7 +256,7 @@ static void nothing_waits_too_long(struct kunit *test)
 			bytes = 0;
 			since = 0;
 		}
-		KUNIT_ASSERT_LT(test, bytes, 2 * arrival.mss);
+		KUNIT_ASSERT_LT(test, bytes, 2 * FULL);
 		KUNIT_ASSERT_EQ(test, !!since, !!ack.due);
 		if (since)
 			KUNIT_ASSERT_LE(test, ack.due, since + KINET_DELACK_MAX);
@@ -224,6 +268,8 @@ static struct kunit_case ack_cases[] = {
 	KUNIT_CASE(the_start_is_acknowledged_quickly),
 	KUNIT_CASE(every_second_full_segment_is_acknowledged),
 	KUNIT_CASE(small_segments_count_by_their_bytes),
+	KUNIT_CASE_PARAM(full_ones_are_as_large_as_the_peer_makes_them,
+			 size_gen_params),
 	KUNIT_CASE_PARAM(some_cannot_wait, urgent_gen_params),
 	KUNIT_CASE_PARAM(it_waits_as_long_as_is_useful, delay_gen_params),
 	KUNIT_CASE(an_answer_makes_a_dialogue),

@@ -331,6 +331,33 @@ static u32 kinet_tcp_told_advmss(const struct kinet_tcp *tp)
 	return kinet_tcp_offered_mss(tp) - (tp->stamps ? KINET_OPTIONS_TS : 0);
 }
 
+/* Enum tcp_ca_state; of ECN's we have none. */
+static u8 kinet_tcp_told_state(const struct kinet_tcp *tp)
+{
+	if (tp->board.recovering || tp->newreno.recovering)
+		return TCP_CA_Recovery;
+	if (tp->resends || tp->board.timed_out)
+		return TCP_CA_Loss;
+	return tp->board.count || tp->newreno.dupacks ? TCP_CA_Disorder :
+							TCP_CA_Open;
+}
+
+/* What is on its way, in segments; the connection stands or stood */
+static void kinet_tcp_tell_flight(const struct kinet_tcp *tp,
+				  struct tcp_info *info)
+{
+	const struct kinet_board *board = &tp->board;
+	u32 edge = kinet_later(board->una, kinet_board_lost_edge(board));
+	u32 lost = kinet_board_unsacked(board, board->una, edge);
+	u32 again = kinet_board_unsacked(board, board->una, board->high_rxt);
+
+	info->tcpi_unacked = DIV_ROUND_UP(kinet_tcp_flight(tp), tp->mss);
+	info->tcpi_sacked = DIV_ROUND_UP(board->bytes, tp->mss);
+	info->tcpi_lost = DIV_ROUND_UP(lost, tp->mss);
+	info->tcpi_retrans = DIV_ROUND_UP(again, tp->mss);
+	info->tcpi_reordering = KINET_DUP_THRESH;
+}
+
 static void kinet_tcp_tell_tally(const struct kinet_tcp *tp, u64 now,
 				 struct tcp_info *info)
 {
@@ -345,6 +372,7 @@ static void kinet_tcp_tell_tally(const struct kinet_tcp *tp, u64 now,
 	info->tcpi_data_segs_out = tally->data_out;
 	info->tcpi_data_segs_in = tally->data_in;
 	info->tcpi_dsack_dups = tally->twice;
+	info->tcpi_rcv_ooopack = tally->beyond;
 	if (!tp->stood)
 		return;
 	info->tcpi_last_data_sent = div_u64(now - max(tally->sent_at,
@@ -369,8 +397,7 @@ static void kinet_tcp_info(struct sock *sk, struct tcp_info *info)
 		info->tcpi_sacked = READ_ONCE(sk->sk_max_ack_backlog);
 		return;
 	}
-	info->tcpi_ca_state = tp->board.recovering || tp->newreno.recovering ?
-			      3 : tp->resends ? 4 : 0;
+	info->tcpi_ca_state = kinet_tcp_told_state(tp);
 	info->tcpi_retransmits = tp->resends;
 	info->tcpi_probes = tp->probes;
 	info->tcpi_backoff = max_t(u32, tp->rtt.backoff, tp->shut);
@@ -385,11 +412,12 @@ static void kinet_tcp_info(struct sock *sk, struct tcp_info *info)
 	}
 	info->tcpi_rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
 	info->tcpi_snd_mss = tp->mss;
-	info->tcpi_rcv_mss = tp->mss;
+	info->tcpi_rcv_mss = tp->ack.full;
 	info->tcpi_advmss = kinet_tcp_told_advmss(tp);
 	info->tcpi_pmtu = tp->flow.dst ? dst_mtu(tp->flow.dst) : 0;
 	info->tcpi_rtt = kinet_rtt_smoothed(&tp->rtt);
 	info->tcpi_rttvar = kinet_rtt_variation(&tp->rtt);
+	info->tcpi_min_rtt = tp->rtt.least;
 	info->tcpi_last_ack_recv = div_u64(now - tp->heard, 1000);
 	kinet_tcp_tell_tally(tp, now, info);
 	info->tcpi_total_retrans = tp->resent;
@@ -398,8 +426,7 @@ static void kinet_tcp_info(struct sock *sk, struct tcp_info *info)
 	ksock_compat_tcp_info_rcv_wnd(info, kinet_rcv_wnd(&tp->rcv));
 	if (!tp->cong.ops)
 		return;
-	info->tcpi_unacked = DIV_ROUND_UP(kinet_tcp_flight(tp), tp->mss);
-	info->tcpi_sacked = DIV_ROUND_UP(tp->board.bytes, tp->mss);
+	kinet_tcp_tell_flight(tp, info);
 	info->tcpi_snd_cwnd = tp->cong.cwnd / tp->mss;
 	info->tcpi_snd_ssthresh = tp->cong.ssthresh / tp->mss;
 	info->tcpi_notsent_bytes = kinet_tcp_unsent(tp);

@@ -137,6 +137,7 @@ void kinet_tcp_established(struct sock *sk)
 	kinet_tcp_sync_mss(sk);
 	kinet_rtt_established(&tp->rtt, &tp->limits);
 	kinet_cong_init(&tp->cong, &kinet_reno, tp->mss, syn_lost);
+	tp->ack.full = min_t(u32, tp->mss, KINET_MSS_DEFAULT);
 	kinet_tcp_grow_sndbuf(sk);
 	kinet_newreno_init(&tp->newreno, tp->iss);
 	kinet_board_init(&tp->board, NULL, 0, tp->snd.una, tp->mss);

@@ -11,6 +11,7 @@
 #include <linux/minmax.h>
 
 #include "ack.h"
+#include "options.h"
 
 /**
  * kinet_ack_init() - before the first segment
@@ -18,7 +19,10 @@
  */
 void kinet_ack_init(struct kinet_ack *ack)
 {
-	*ack = (struct kinet_ack){ .quick = KINET_QUICK_ACKS };
+	*ack = (struct kinet_ack){
+		.full	= KINET_MSS_DEFAULT,
+		.quick	= KINET_QUICK_ACKS,
+	};
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_ack_init);
 
@@ -35,6 +39,22 @@ void kinet_ack_quickly(struct kinet_ack *ack, u8 segments)
 	ack->dialogue = false;
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_ack_quickly);
+
+/*
+ * The peer's way to us may take less than ours to it, or than we have offered. Two
+ * alike that don't end what was written are full ones of a path that has become
+ * narrower.
+ */
+static void kinet_ack_size(struct kinet_ack *ack,
+			   const struct kinet_arrival *arrival)
+{
+	bool again = arrival->size == ack->size && !arrival->push;
+
+	if (arrival->size > ack->full ||
+	    (again && arrival->size >= KINET_FULL_LEAST))
+		ack->full = arrival->size;
+	ack->size = arrival->size;
+}
 
 static void kinet_ack_measure(struct kinet_ack *ack, u64 now)
 {
@@ -68,7 +88,7 @@ static bool kinet_ack_urgent(const struct kinet_ack *ack,
 	if (arrival->out_of_order || arrival->gap_filled || arrival->fin)
 		return true;
 	/* SHLD-19: every second full-sized segment, or 2*RMSS bytes */
-	if (ack->bytes >= 2 * arrival->mss)
+	if (ack->bytes >= 2 * ack->full)
 		return true;
 	return ack->quick && !ack->dialogue;
 }
@@ -88,6 +108,7 @@ enum kinet_acking kinet_ack_arrived(struct kinet_ack *ack, u64 now,
 
 	if (!arrival->len && !arrival->fin && !arrival->out_of_order)
 		return ack->due ? KINET_ACK_DELAYED : KINET_ACK_NOTHING;
+	kinet_ack_size(ack, arrival);
 	kinet_ack_measure(ack, now);
 	ack->bytes += arrival->len;
 	if (kinet_ack_urgent(ack, arrival)) {

@@ -15,6 +15,7 @@
 #define KINET_DELACK_MIN	40000
 #define KINET_DELACK_MAX	160000
 #define KINET_QUICK_ACKS	16
+#define KINET_FULL_LEAST	88	/* bytes; shorter ones are no full segments */
 
 enum kinet_acking {
 	KINET_ACK_NOTHING,	/* there is nothing to acknowledge */
@@ -27,6 +28,8 @@ enum kinet_acking {
  * @due: when the delayed acknowledgment is, microseconds; 0: there is none
  * @last: when data were received last, 0: never
  * @gap: smoothed time between segments, microseconds
+ * @full: bytes of data in the peer's full segments, as far as is known
+ * @size: likewise, in the last segment
  * @bytes: received since the last acknowledgment
  * @quick: how many segments are still acknowledged at once
  * @dialogue: what we receive is answered by data, which take the
@@ -36,6 +39,8 @@ struct kinet_ack {
 	u64	due;
 	u64	last;
 	u32	gap;
+	u32	full;
+	u32	size;
 	u32	bytes;
 	u8	quick;
 	bool	dialogue;
@@ -44,7 +49,7 @@ struct kinet_ack {
 /**
  * struct kinet_arrival - a segment that has arrived
  * @len: bytes of data in it that are new
- * @mss: bytes of data that the peer's full segments have
+ * @size: bytes of data that it had on its way; of many in one, each
  * @out_of_order: it is behind a gap, or it is old
  * @gap_filled: it fills a gap, all or a part
  * @push: PSH
@@ -52,7 +57,7 @@ struct kinet_ack {
  */
 struct kinet_arrival {
 	u32	len;
-	u32	mss;
+	u32	size;
 	bool	out_of_order;
 	bool	gap_filled;
 	bool	push;

@@ -9,6 +9,8 @@
 
 #define KINET_OPTIONS_MAX	40	/* RFC 9293, section 3.1 */
 #define KINET_OPTIONS_TS	12	/* time stamps and their padding */
+#define KINET_MSS_DEFAULT	536	/* RFC 9293, MUST-15 */
+#define KINET_MSS_DEFAULT6	1220
 #define KINET_SCALE_MAX		14	/* RFC 7323, section 2.3 */
 #define KINET_SACK_BLOCKS	4	/* RFC 2018, section 3 */
 

@@ -37,6 +37,7 @@ static void kinet_rtt_derive(struct kinet_rtt *rtt,
 void kinet_rtt_init(struct kinet_rtt *rtt, const struct kinet_rtt_limits *limits)
 {
 	*rtt = (struct kinet_rtt){
+		.least = U32_MAX,
 		.base = kinet_rtt_clamp(KINET_RTO_FIRST, limits), /* (2.1) */
 	};
 }
@@ -74,6 +75,8 @@ void kinet_rtt_sample(struct kinet_rtt *rtt, const struct kinet_rtt_limits *limi
 	u32 expected = min_t(u32, kinet_rtt_expected(flight, mss), 1 << 20);
 
 	rtt->backoff = 0;
+	if (us)
+		rtt->least = min(rtt->least, us);
 	if (!rtt->sampled) {
 		rtt->sampled = true;
 		rtt->srtt = sample;		/* (2.2) */

@@ -30,6 +30,8 @@ struct kinet_rtt_limits {
  * struct kinet_rtt - what is known of a path's round-trip time
  * @srtt: smoothed, in 1/256 microseconds
  * @rttvar: its variation, in 1/256 microseconds
+ * @least: shortest round trip that could be measured, microseconds; at first
+ *	   U32_MAX
  * @base: time-out without backoff, microseconds
  * @backoff: how often it was doubled
  * @sampled: there was a measurement
@@ -38,6 +40,7 @@ struct kinet_rtt_limits {
 struct kinet_rtt {
 	u64	srtt;
 	u64	rttvar;
+	u32	least;
 	u32	base;
 	u8	backoff;
 	bool	sampled;
