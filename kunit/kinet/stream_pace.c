@@ -60,6 +60,27 @@ static void bursts_are_apart(struct kunit *test)
 }
 
 /* Neither acknowledgments nor the user's writing make them go. */
+/* Nobody paces it, and yet what goes at once is what there is time for. */
+static void slow_ones_send_little_at_once(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+	u32 sum = 0;
+
+	stream_talk_begin(test, &talk);
+	talk.wnd = 60000;
+	stream_establish(&talk, false, RTT);
+	stream_user_writes(&talk, 30 * STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 10 * STREAM_MSS);
+	stream_wait(RTT);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 0);
+	while (stream_hear(&talk, &seg)) {
+		KUNIT_EXPECT_LE(test, seg.len, BURST);
+		sum += seg.len;
+	}
+	KUNIT_EXPECT_EQ_MSG(test, sum, 12 * STREAM_MSS, "all that the window lets go");
+}
+
 static void nothing_else_lets_them_go(struct kunit *test)
 {
 	struct stream_talk talk;
@@ -421,6 +442,7 @@ static void transfers_keep_the_rate(struct kunit *test)
 
 static struct kunit_case pace_cases[] = {
 	KUNIT_CASE(bursts_are_apart),
+	KUNIT_CASE(slow_ones_send_little_at_once),
 	KUNIT_CASE(nothing_else_lets_them_go),
 	KUNIT_CASE(connections_of_a_listener_are_paced),
 	KUNIT_CASE(single_segments_are_paced),

@@ -83,6 +83,41 @@ static void bursts_are_of_a_millisecond(struct kunit *test)
 			param->result);
 }
 
+/* The same without a division */
+static void ample_is_what_allows_the_largest_burst(struct kunit *test)
+{
+	struct kinet_cong cong = { .cwnd = 0, .ssthresh = 0 };
+	struct kinet_rtt rtt = {};
+	struct rnd_state random;
+	int i, ample = 0;
+
+	tcp_seed_random(test, &random);
+	for (i = 0; i < 20000; i++) {
+		u32 most = 1 + tcp_random(&random, 65536);
+		u64 rate;
+		bool is;
+
+		cong.cwnd = tcp_random(&random, 1U << tcp_random(&random, 31)) + 1;
+		rtt.srtt = 1 + ((u64)tcp_random(&random, U32_MAX) >>
+				tcp_random(&random, 32));
+		rate = kinet_pace_rate(&cong, &rtt, KINET_PACE_NONE);
+		is = kinet_pace_is_ample(&cong, &rtt, most);
+		KUNIT_ASSERT_EQ_MSG(test, is, rate >> 10 >= most,
+				    "cwnd %u, srtt %llu, most %u", cong.cwnd,
+				    rtt.srtt, most);
+		ample += is;
+	}
+	KUNIT_EXPECT_GT(test, ample, 1000);
+	KUNIT_EXPECT_LT(test, ample, 19000);
+	rtt.srtt = 0;
+	KUNIT_EXPECT_TRUE_MSG(test, kinet_pace_is_ample(&cong, &rtt, 65536),
+			      "no round trip yet");
+	rtt.srtt = U64_MAX;
+	cong.cwnd = U32_MAX;
+	KUNIT_EXPECT_FALSE_MSG(test, kinet_pace_is_ample(&cong, &rtt, 65536),
+			       "nothing overflows");
+}
+
 /* --- times --- */
 
 struct next_param {
@@ -210,6 +245,7 @@ static void rate_is_kept_by_late_timers(struct kunit *test)
 static struct kunit_case pace_cases[] = {
 	KUNIT_CASE_PARAM(window_is_spread_over_the_round_trip, rate_gen_params),
 	KUNIT_CASE_PARAM(bursts_are_of_a_millisecond, burst_gen_params),
+	KUNIT_CASE(ample_is_what_allows_the_largest_burst),
 	KUNIT_CASE_PARAM(the_next_waits, next_gen_params),
 	KUNIT_CASE(bursts_are_as_long_apart_as_they_take),
 	KUNIT_CASE(late_timers_are_caught_up_with),

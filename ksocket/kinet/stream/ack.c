@@ -313,6 +313,8 @@ bool kinet_tcp_ack(struct sock *sk, const struct kinet_seg *seg, u64 now)
 	if (kind != KINET_ACK_NEW)
 		return true;
 	kinet_tcp_grow_sndbuf(sk);
+	if (likely(READ_ONCE(sk->sk_pacing_status) == SK_PACING_NONE))
+		kinet_tcp_size_bursts(sk);
 	/* RFC 6582, section 3.2: not for every partial one */
 	kinet_tcp_arm_resend(sk, now, !(tp->newreno.recovering && partial));
 	return true;

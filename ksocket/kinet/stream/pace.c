@@ -43,6 +43,35 @@ void kinet_tcp_pace_begin(struct sock *sk)
 	tp->below = KINET_BELOW_MAX;
 }
 
+/* What the rate lets go at once, and how much of that may wait below us */
+static void kinet_tcp_size(struct sock *sk, u64 rate, bool waits)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	tp->burst = kinet_pace_burst(rate, tp->mss, KINET_BURST_MAX);
+	tp->below = waits ? 2 * tp->burst : KINET_BELOW_MAX;
+}
+
+/**
+ * kinet_tcp_size_bursts() - window or round trip may have changed
+ * @sk: sock, locked, whose connection stands; nobody paces it
+ *
+ * A slow one sends little at once, so that others get their turn, and so that what
+ * it has in queues below it is no round trip of its own.
+ */
+void kinet_tcp_size_bursts(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	sock_owned_by_me(sk);
+	if (likely(kinet_pace_is_ample(&tp->cong, &tp->rtt, KINET_BURST_MAX))) {
+		tp->burst = KINET_BURST_MAX;
+		tp->below = KINET_BELOW_MAX;
+	} else {
+		kinet_tcp_size(sk, kinet_tcp_rate(sk), true);
+	}
+}
+
 static bool kinet_tcp_has_fq(const struct sock *sk)
 {
 	/* Pairs with fq's release. */
@@ -63,8 +92,7 @@ void kinet_tcp_pace(struct sock *sk)
 	if (!rate)
 		rate = KINET_PACE_NONE;
 	tp->pace.rate = rate == KINET_PACE_NONE ? 0 : rate;
-	tp->burst = kinet_pace_burst(rate, tp->mss, KINET_BURST_MAX);
-	tp->below = kinet_tcp_has_fq(sk) ? 2 * tp->burst : KINET_BELOW_MAX;
+	kinet_tcp_size(sk, rate, kinet_tcp_has_fq(sk));
 	kinet_tcp_undue(sk, KINET_TIMER_PACE);
 }
 

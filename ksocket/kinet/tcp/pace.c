@@ -67,6 +67,28 @@ u32 kinet_pace_burst(u64 rate, u32 mss, u32 most)
 EXPORT_SYMBOL_IF_KUNIT(kinet_pace_burst);
 
 /**
+ * kinet_pace_is_ample() - need nobody think of the rate?
+ * @cong: the window
+ * @rtt: the round trip
+ * @most: what there may be at once, bytes, at most 2^16
+ *
+ * As kinet_pace_burst() of kinet_pace_rate(), for each acknowledgment to ask,
+ * without a division.
+ *
+ * Return: whether more than @most could be sent at once.
+ */
+bool kinet_pace_is_ample(const struct kinet_cong *cong,
+			 const struct kinet_rtt *rtt, u32 most)
+{
+	u64 window = min(cong->cwnd, KINET_CWND_MAX);
+
+	/* Below 2^30 * 6 * 2^26, and 2^35 * 2^16 * 2^10 */
+	return window * KINET_PACE_STEADY * KINET_PACE_FIFTH >=
+	       (min(rtt->srtt, BIT_ULL(35)) * most << KINET_PACE_BURST_SHIFT);
+}
+EXPORT_SYMBOL_IF_KUNIT(kinet_pace_is_ample);
+
+/**
  * kinet_pace_next() - when the next may be sent
  * @pace: of this connection
  *

@@ -26,6 +26,8 @@ struct kinet_pace {
 u64 kinet_pace_rate(const struct kinet_cong *cong, const struct kinet_rtt *rtt,
 		    u64 most);
 u32 kinet_pace_burst(u64 rate, u32 mss, u32 most);
+bool kinet_pace_is_ample(const struct kinet_cong *cong,
+			 const struct kinet_rtt *rtt, u32 most);
 u64 kinet_pace_next(const struct kinet_pace *pace);
 void kinet_pace_sent(struct kinet_pace *pace, u64 now, u32 len);
 void kinet_pace_forgive(struct kinet_pace *pace);
