@@ -388,7 +388,7 @@ def test_refused(ends, case):
 @inet_family
 def test_a_socket_that_has_one_does_not_listen(ends, family):
     """What waits at a listener is no data."""
-    sock = ends.ksocket(family)
+    sock = ends.ksocket(family, end=ends.net.server)
     sock.bind(ends.address(family))
     Actor(sock)
     assert sock.call("listen", a=1).result == -errno.EINVAL

@@ -49,6 +49,7 @@ struct net;
 	X(CHALLENGE_OUT, "ChallengeOut")	\
 	X(PAWS_DROP, "PawsDrop")		\
 	X(PRUNED, "Pruned")			\
+	X(MEMORY_PRESSURE, "MemoryPressure")	\
 	X(ABORTED, "Aborted")			\
 	X(STATE_CHANGED, "StateChanged")	\
 	X(ERROR_IN, "ErrorIn")			\

@@ -7,6 +7,7 @@
 
 #include <linux/in6.h>
 #include <linux/mutex.h>
+#include <linux/percpu_counter.h>
 #include <linux/skbuff.h>
 #include <linux/spinlock.h>
 #include <net/flow.h>
@@ -173,16 +174,21 @@ static inline struct kinet_sock *kinet_sk(const struct sock *sk)
 
 extern long kinet_mem[3];
 extern unsigned long kinet_memory_pressure;
+extern struct percpu_counter kinet_sockets;
 extern atomic_long_t kinet_memory_allocated;
 DECLARE_PER_CPU(int, kinet_memory_fw_alloc);
 extern int kinet_min_buffer;
+
+void kinet_enter_memory_pressure(struct sock *sk);
 
 /* What the protos have in common */
 #define KINET_PROTO_MEMORY						\
 	.owner			= THIS_MODULE,				\
 	.memory_allocated	= &kinet_memory_allocated,		\
 	.per_cpu_fw_alloc	= &kinet_memory_fw_alloc,		\
+	.sockets_allocated	= &kinet_sockets,			\
 	.memory_pressure	= &kinet_memory_pressure,		\
+	.enter_memory_pressure	= kinet_enter_memory_pressure,		\
 	.sysctl_mem		= kinet_mem,				\
 	.sysctl_rmem		= &kinet_min_buffer,			\
 	.sysctl_wmem		= &kinet_min_buffer

@@ -72,9 +72,12 @@ static int __init kinet_init(void)
 {
 	int err;
 
-	err = kinet_protos_add();
+	err = percpu_counter_init(&kinet_sockets, 0, GFP_KERNEL);
 	if (err)
 		return err;
+	err = kinet_protos_add();
+	if (err)
+		goto sockets;
 	err = kinet_claims_init();
 	if (err)
 		goto protos;
@@ -114,6 +117,8 @@ claims:
 	kinet_claims_exit();
 protos:
 	kinet_protos_remove();
+sockets:
+	percpu_counter_destroy(&kinet_sockets);
 	return err;
 }
 
@@ -129,6 +134,7 @@ static void __exit kinet_exit(void)
 	kinet_remains_exit();
 	kinet_claims_exit();
 	kinet_protos_remove();
+	percpu_counter_destroy(&kinet_sockets);
 }
 
 module_init(kinet_init);

@@ -29,6 +29,7 @@ void kinet_net_adopt(struct sock *sk)
 	k->serial = ++kn->serial;
 	list_add_tail(&k->node, &kn->socks);
 	spin_unlock_bh(&kn->socks_lock);
+	percpu_counter_inc(&kinet_sockets);
 	kinet_count(sock_net(sk), KINET_SOCK_OPENED);
 }
 
@@ -76,8 +77,10 @@ void kinet_net_unuse(struct sock *sk)
 		kn->users--;
 	}
 	spin_unlock_bh(&kn->socks_lock);
-	if (was)
-		kinet_count(sock_net(sk), KINET_SOCK_CLOSED);
+	if (!was)
+		return;
+	percpu_counter_dec(&kinet_sockets);
+	kinet_count(sock_net(sk), KINET_SOCK_CLOSED);
 }
 
 static const struct kinet_wire *const kinet_wires[] = {

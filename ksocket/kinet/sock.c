@@ -18,10 +18,21 @@
 /* Pages, as net.ipv4.udp_mem: what all of kinet's buffers may hold */
 long kinet_mem[3];
 unsigned long kinet_memory_pressure;
+/* Those that the kernel shares the memory out to, when it is short */
+struct percpu_counter kinet_sockets;
 atomic_long_t kinet_memory_allocated;
 DEFINE_PER_CPU(int, kinet_memory_fw_alloc);
 /* A sock gets so many bytes even when the memory above is used up. */
 int kinet_min_buffer = 4096;
+
+/* From the second number on, until there is less than the first again */
+void kinet_enter_memory_pressure(struct sock *sk)
+{
+	if (READ_ONCE(kinet_memory_pressure))
+		return;
+	WRITE_ONCE(kinet_memory_pressure, 1);
+	kinet_count(sock_net(sk), KINET_MEMORY_PRESSURE);
+}
 
 static struct lock_class_key kinet_slock_keys[2], kinet_lock_keys[2];
 

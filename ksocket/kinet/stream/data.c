@@ -11,6 +11,8 @@
 
 /* Bytes that fit a page with all that an skb needs there */
 #define KINET_PAGE_BYTES	SKB_WITH_OVERHEAD(PAGE_SIZE)
+/* Segments that the peer may send at once while memory is short */
+#define KINET_SHORT		4U
 
 /* Of the buffer, the half is for bytes; the rest for what they are kept in. */
 void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
@@ -20,6 +22,9 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
 	u32 most = tp->clamp ?: U32_MAX;
 	u32 buffer = READ_ONCE(sk->sk_rcvbuf) / 2;
 
+	if (unlikely(READ_ONCE(kinet_memory_pressure)))
+		most = min(most, KINET_SHORT * max_t(u32, tp->mss,
+						KINET_MSS_DEFAULT));
 	space->buffer = min(buffer, most);
 	space->free = buffer > used ? min(buffer - used, most) : 0;
 	space->mss = tp->mss;
@@ -384,6 +389,7 @@ static bool kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 le
 		return true;
 	}
 	taken = kinet_tcp_beyond(sk, skb, seq, seq + len);
+	tp->tally.beyond += taken && kinet_before(tp->rcv.nxt, seq);
 	kfree_skb(skb);
 	return taken;
 }
@@ -400,7 +406,7 @@ void kinet_tcp_data(struct sock *sk, struct sk_buff *skb,
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_arrival arrival = {
-		.mss		= tp->mss,
+		.size		= skb_shinfo(skb)->gso_size ?: seg->len,
 		.push		= seg->flags & KINET_PSH,
 		.gap_filled	= tp->later.count,
 	};

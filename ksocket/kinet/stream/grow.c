@@ -15,8 +15,7 @@
 
 static bool kinet_tcp_may_grow(const struct sock *sk, u8 lock)
 {
-	return !(sk->sk_userlocks & lock) &&
-	       atomic_long_read(&kinet_memory_allocated) < READ_ONCE(kinet_mem[0]);
+	return !(sk->sk_userlocks & lock) && !READ_ONCE(kinet_memory_pressure);
 }
 
 /**

@@ -159,6 +159,8 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
 		return;
 	}
+	/* It counts from kinet_net_adopt() on. */
+	percpu_counter_dec(&kinet_sockets);
 	/* It is locked, which sparse can't know, in the class of the host's. */
 	__acquire(&child->sk_lock.slock);
 	if (!kinet_tcp_child_is_whole(child)) {

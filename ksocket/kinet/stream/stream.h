@@ -29,8 +29,6 @@
 
 #define KINET_TCP_HEADER	20
 #define KINET_HEADROOM		L1_CACHE_ALIGN(128 + MAX_HEADER)	/* of all layers */
-#define KINET_MSS_DEFAULT	536	/* MUST-15 */
-#define KINET_MSS_DEFAULT6	1220
 #define KINET_MSS_MIN		64
 #define KINET_ISLANDS		32	/* ranges that wait beyond gaps */
 #define KINET_SACKED		64	/* ranges that the peer has beyond gaps */
@@ -83,6 +81,7 @@ void kinet_conns_each_timewait(struct kinet_conns *conns,
  * @data_out: of those that were sent, with data
  * @data_in: of those that have come, with data
  * @twice: what the peer says that it got twice, segments (RFC 2883)
+ * @beyond: segments with data that came behind a gap
  */
 struct kinet_tally {
 	u64	acked;
@@ -96,6 +95,7 @@ struct kinet_tally {
 	u32	data_out;
 	u32	data_in;
 	u32	twice;
+	u32	beyond;
 };
 
 /**
@@ -500,6 +500,7 @@ void kinet_tcp_grow_sndbuf(struct sock *sk);
 u64 kinet_tcp_told_rate(unsigned long rate);
 u64 kinet_tcp_rate(const struct sock *sk);
 void kinet_tcp_pace_begin(struct sock *sk);
+void kinet_tcp_size_bursts(struct sock *sk);
 void kinet_tcp_pace(struct sock *sk);
 bool kinet_tcp_is_early(struct sock *sk, u64 now);
 void kinet_tcp_set_departure(struct sock *sk, struct sk_buff *skb, bool data,
