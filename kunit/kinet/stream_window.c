@@ -447,6 +447,96 @@ static void crumbs_are_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->rcv.nxt, talk.rcv_nxt);
 }
 
+/* --- SHLD-31: what comes beyond a gap --- */
+
+struct crumbs_param {
+	const char	*name;
+	int		rcvbuf;
+	u32		count;		/* bytes, each in a segment of its own */
+	bool		backwards;
+};
+
+static const struct crumbs_param crumbs_params[] = {
+	{ "backwards into a large buffer", 8 << 20, 2000, true },
+	{ "forwards into a large buffer", 8 << 20, 2000, false },
+	{ "backwards into a small one", 10000, 1000, true },
+	{ "forwards into a small one", 10000, 1000, false },
+};
+
+KUNIT_ARRAY_PARAM_DESC(crumbs, crumbs_params, name);
+
+static u64 pruned(void)
+{
+	struct kinet_counts *counts;
+	u64 sum = 0;
+	int cpu;
+
+	for_each_possible_cpu(cpu) {
+		counts = per_cpu_ptr(kinet_net(&init_net)->counts, cpu);
+		sum += counts->n[KINET_PRUNED];
+	}
+	return sum;
+}
+
+static u8 crumb(u32 at)
+{
+	return at % 251;
+}
+
+static void drop_crumb(struct stream_talk *talk, u32 at)
+{
+	struct sk_buff *skb;
+
+	skb = stream_segment(talk, ACK, talk->rcv_nxt + at, talk->snd_nxt, 1);
+	*(skb_tail_pointer(skb) - 1) = crumb(at);
+	stream_arrive(skb);
+	stream_flush(talk);
+}
+
+static void expect_crumbs(struct stream_talk *talk, u32 count)
+{
+	u32 at = 0;
+	u8 bytes[128];
+	int i, len;
+
+	while ((len = stream_read(talk->sock, bytes, sizeof(bytes))) > 0)
+		for (i = 0; i < len; i++, at++)
+			KUNIT_ASSERT_EQ_MSG(talk->test, bytes[i], crumb(at),
+					    "byte %u", at);
+	KUNIT_EXPECT_EQ(talk->test, at, count);
+}
+
+/*
+ * A byte in a segment of its own takes hundreds of them: those that touch are put
+ * together soon, and before anything is given up.
+ */
+static void crumbs_are_swept_up(struct kunit *test)
+{
+	const struct crumbs_param *param = test->param_value;
+	u64 before = pruned();
+	struct stream_talk talk;
+	u32 i, most = 0;
+
+	stream_talk_begin(test, &talk);
+	stream_talk_socket(&talk);
+	talk.sk->sk_userlocks |= SOCK_RCVBUF_LOCK;
+	talk.sk->sk_rcvbuf = param->rcvbuf;
+	stream_connect(talk.sock, STREAM_PEER);
+	stream_flush(&talk);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_flush(&talk);
+	KUNIT_ASSERT_GT(test, talk.edge - talk.rcv_nxt, param->count);
+	for (i = 1; i <= param->count; i++) {
+		drop_crumb(&talk, param->backwards ? param->count + 1 - i : i);
+		most = max(most, kinet_tcp(talk.sk)->piece_count);
+	}
+	KUNIT_EXPECT_LE(test, most, 2 * KINET_CRUMBS);
+	KUNIT_EXPECT_EQ(test, pruned(), before);
+	drop_crumb(&talk, 0);
+	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->piece_count, 0);
+	expect_crumbs(&talk, param->count + 1);
+}
+
 /* SHLD-14: what was promised is, whatever becomes of the buffer. */
 static void offered_window_stays(struct kunit *test)
 {
@@ -504,6 +594,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(all_there_is_goes),
 	KUNIT_CASE(silly_window_is_not_offered),
 	KUNIT_CASE(crumbs_are_taken),
+	KUNIT_CASE_PARAM(crumbs_are_swept_up, crumbs_gen_params),
 	KUNIT_CASE(offered_window_stays),
 	KUNIT_CASE(shut_window_takes_no_text),
 	{}

@@ -4,6 +4,9 @@
  *
  * What is in order waits in sk_receive_queue; what is beyond a gap in @pieces,
  * each byte once. What was promised is accepted, unless memory is short.
+ *
+ * A peer may send bytes one by one and in any order, so that no segment may cost a
+ * walk along all pieces: they are in a tree, and a walk waits until enough have come.
  */
 #include <linux/sched/signal.h>
 
@@ -31,6 +34,17 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
 }
 
 /* --- memory --- */
+
+/* More than half of its memory holds no bytes. */
+static bool kinet_tcp_is_crumb(const struct sk_buff *skb)
+{
+	return skb->truesize > 2 * skb->len;
+}
+
+static bool kinet_tcp_has_tail(const struct sk_buff *skb, unsigned int len)
+{
+	return !skb_shared(skb) && !skb_cloned(skb) && len <= skb_tailroom(skb);
+}
 
 /* What fits behind is copied. */
 static void kinet_tcp_swallow(struct sk_buff *into, const struct sk_buff *skb,
@@ -61,7 +75,7 @@ static struct sk_buff *kinet_tcp_compact(struct sock *sk, struct sk_buff *skb)
 {
 	struct sk_buff *page;
 
-	if (skb->truesize <= 2 * skb->len || skb->len > KINET_PAGE_BYTES ||
+	if (!kinet_tcp_is_crumb(skb) || skb->len > KINET_PAGE_BYTES ||
 	    atomic_read(&sk->sk_rmem_alloc) < sk->sk_rcvbuf / 4)
 		return skb;
 	page = kinet_tcp_paged(skb);
@@ -76,76 +90,148 @@ static bool kinet_tcp_append(struct sock *sk, const struct sk_buff *skb, u32 end
 {
 	struct sk_buff *tail = skb_peek_tail(&sk->sk_receive_queue);
 
-	if (!tail || skb_shared(tail) || skb_cloned(tail) ||
-	    skb->len > skb_tailroom(tail))
+	if (!tail || !kinet_tcp_has_tail(tail, skb->len))
 		return false;
 	kinet_tcp_swallow(tail, skb, end);
 	tail->tstamp = skb->tstamp;
 	return true;
 }
 
+/* --- pieces --- */
+
+static void kinet_tcp_insert(struct sock *sk, struct sk_buff *skb)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct rb_node **link = &tp->pieces.rb_node, *at = NULL;
+
+	skb_set_owner_r(skb, sk);
+	while (*link) {
+		at = *link;
+		link = kinet_before(kinet_piece(skb)->seq,
+				    kinet_piece(rb_to_skb(at))->seq) ?
+		       &at->rb_left : &at->rb_right;
+	}
+	rb_link_node(&skb->rbnode, at, link);
+	rb_insert_color(&skb->rbnode, &tp->pieces);
+	tp->piece_count++;
+	tp->crumbs += kinet_tcp_is_crumb(skb);
+}
+
+static void kinet_tcp_unlink(struct kinet_tcp *tp, struct sk_buff *skb)
+{
+	rb_erase(&skb->rbnode, &tp->pieces);
+	tp->piece_count--;
+	/* The tree had its place. */
+	skb->dev = NULL;
+}
+
+/**
+ * kinet_tcp_forget_pieces() - nothing will come before them any more
+ * @sk: sock, locked
+ */
+void kinet_tcp_forget_pieces(struct sock *sk)
+{
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct sk_buff *skb;
+
+	while ((skb = skb_rb_first(&tp->pieces))) {
+		kinet_tcp_unlink(tp, skb);
+		kfree_skb(skb);
+	}
+}
+
 /* RFC 2018, section 8: what was SACKed may be thrown away. */
 static bool kinet_tcp_prune(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	struct sk_buff *skb, *next;
 	struct kinet_range gone;
+	struct sk_buff *skb;
 
 	if (!kinet_reassembly_prune(&tp->later, &gone))
 		return false;
 	kinet_count(sock_net(sk), KINET_PRUNED);
-	skb_queue_walk_safe(&tp->pieces, skb, next) {
-		if (kinet_before(kinet_piece(skb)->seq, gone.start) ||
-		    !kinet_before(kinet_piece(skb)->seq, gone.end))
-			continue;
-		__skb_unlink(skb, &tp->pieces);
+	/* It is the last. */
+	while ((skb = skb_rb_last(&tp->pieces)) &&
+	       !kinet_before(kinet_piece(skb)->seq, gone.start)) {
+		kinet_tcp_unlink(tp, skb);
 		kfree_skb(skb);
 	}
 	return true;
 }
 
-/* A page for a piece, and for what follows it without a gap */
-static struct sk_buff *kinet_tcp_page(struct sock *sk, struct sk_buff *skb)
+static bool kinet_tcp_touches(const struct sk_buff *skb,
+			      const struct sk_buff *next)
 {
-	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
-	struct sk_buff *page, *next;
+	return kinet_piece(skb)->end == kinet_piece(next)->seq;
+}
 
-	if (skb_queue_is_last(pieces, skb))
-		return NULL;
-	next = skb_queue_next(pieces, skb);
-	if (kinet_piece(next)->seq != kinet_piece(skb)->end ||
-	    skb->len + next->len > KINET_PAGE_BYTES ||
-	    skb->truesize + next->truesize <= SKB_TRUESIZE(KINET_PAGE_BYTES))
-		return NULL;
+/* Would a page have more of the pieces from here on than its own memory? */
+static bool kinet_tcp_is_worth_a_page(const struct sk_buff *skb)
+{
+	unsigned int len = skb->len, truesize = skb->truesize;
+	const struct sk_buff *next;
+
+	while (len <= KINET_PAGE_BYTES) {
+		if (truesize > SKB_TRUESIZE(KINET_PAGE_BYTES))
+			return true;
+		next = skb_rb_next(skb);
+		if (!next || !kinet_tcp_touches(skb, next))
+			break;
+		skb = next;
+		len += skb->len;
+		truesize += skb->truesize;
+	}
+	return false;
+}
+
+/* A page for a piece and what touches it, or the piece itself */
+static struct sk_buff *kinet_tcp_gather(struct sock *sk, struct sk_buff *skb)
+{
+	const struct sk_buff *next = skb_rb_next(skb);
+	struct sk_buff *page;
+
+	if ((next && kinet_tcp_touches(skb, next) &&
+	     kinet_tcp_has_tail(skb, next->len)) ||
+	    !kinet_tcp_is_worth_a_page(skb))
+		return skb;
 	page = kinet_tcp_paged(skb);
 	if (!page)
-		return NULL;
-	__skb_queue_before(pieces, skb, page);
+		return skb;
 	skb_set_owner_r(page, sk);
+	rb_replace_node(&skb->rbnode, &page->rbnode, &kinet_tcp(sk)->pieces);
+	skb->dev = NULL;
+	consume_skb(skb);
 	return page;
 }
 
-/* Small pieces that touch go into pages together. Return: whether any did. */
-static bool kinet_tcp_collapse(struct sock *sk)
+/*
+ * Small pieces that touch go together. Each of at least @least that have come since
+ * the last time pays for the walk past eight. Return: whether there is more memory.
+ */
+static bool kinet_tcp_collapse(struct sock *sk, u32 least)
 {
-	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
-	struct sk_buff *skb, *next, *page = NULL;
+	struct kinet_tcp *tp = kinet_tcp(sk);
+	struct sk_buff *skb, *next, *into = NULL;
 	int before = atomic_read(&sk->sk_rmem_alloc);
 
-	skb_queue_walk_safe(pieces, skb, next) {
-		if (page && kinet_piece(page)->end == kinet_piece(skb)->seq &&
-		    skb->len <= skb_tailroom(page)) {
-			kinet_tcp_swallow(page, skb, kinet_piece(skb)->end);
+	if (tp->crumbs < max(least, tp->piece_count / 8))
+		return false;
+	tp->crumbs = 0;
+	for (skb = skb_rb_first(&tp->pieces); skb; skb = next) {
+		next = skb_rb_next(skb);
+		if (into && kinet_tcp_touches(into, skb) &&
+		    kinet_tcp_has_tail(into, skb->len)) {
+			kinet_tcp_swallow(into, skb, kinet_piece(skb)->end);
+			kinet_tcp_unlink(tp, skb);
+			consume_skb(skb);
 		} else {
-			page = kinet_tcp_page(sk, skb);
-			if (!page)
-				continue;
+			into = kinet_tcp_gather(sk, skb);
 		}
-		__skb_unlink(skb, pieces);
-		consume_skb(skb);
 	}
 	return atomic_read(&sk->sk_rmem_alloc) < before;
 }
+
+/* --- memory for a segment --- */
 
 /*
  * Bytes of the first skb that the user has read already: room was offered for
@@ -170,7 +256,7 @@ static bool kinet_tcp_has_memory(struct sock *sk, struct sk_buff *skb)
 		if (sk_rmem_alloc_get(sk) <= most &&
 		    sk_rmem_schedule(sk, skb, skb->truesize))
 			return true;
-	} while (kinet_tcp_collapse(sk) || kinet_tcp_prune(sk));
+	} while (kinet_tcp_collapse(sk, 1) || kinet_tcp_prune(sk));
 	/* One that has nothing may have one, or it would never go on. */
 	return !sk_rmem_alloc_get(sk);
 }
@@ -209,21 +295,6 @@ static void kinet_tcp_queue(struct sock *sk, struct sk_buff *skb)
 	__skb_queue_tail(&sk->sk_receive_queue, skb);
 }
 
-static void kinet_tcp_insert(struct sock *sk, struct sk_buff *skb)
-{
-	struct sk_buff_head *pieces = &kinet_tcp(sk)->pieces;
-	struct sk_buff *at;
-
-	skb_set_owner_r(skb, sk);
-	skb_queue_reverse_walk(pieces, at) {
-		if (kinet_before(kinet_piece(at)->seq, kinet_piece(skb)->seq)) {
-			__skb_queue_after(pieces, at, skb);
-			return;
-		}
-	}
-	__skb_queue_head(pieces, skb);
-}
-
 /* Of a segment that begins at @seq, the bytes in @piece */
 static struct sk_buff *kinet_tcp_cut(struct sk_buff *skb, u32 seq,
 				     const struct kinet_range *piece)
@@ -247,9 +318,9 @@ static void kinet_tcp_join(struct sock *sk)
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct sk_buff *skb;
 
-	while ((skb = skb_peek(&tp->pieces)) &&
+	while ((skb = skb_rb_first(&tp->pieces)) &&
 	       kinet_before(kinet_piece(skb)->seq, tp->rcv.nxt)) {
-		__skb_unlink(skb, &tp->pieces);
+		kinet_tcp_unlink(tp, skb);
 		skb_orphan(skb);
 		kinet_tcp_queue(sk, skb);
 	}
@@ -297,10 +368,11 @@ static bool kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb, u32 seq,
 	} else if (kinet_reassembly_add(&tp->later, seq, end) ==
 		   KINET_NO_ROOM) {
 		/* It touches nothing, so it is a single piece. */
-		__skb_unlink(part, &tp->pieces);
+		kinet_tcp_unlink(tp, part);
 		kfree_skb(part);
 		return false;
 	}
+	kinet_tcp_collapse(sk, KINET_CRUMBS);
 	return true;
 }
 

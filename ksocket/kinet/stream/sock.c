@@ -75,7 +75,8 @@ void kinet_tcp_setup(struct sock *sk)
 	INIT_LIST_HEAD(&tp->ready);
 	spin_lock_init(&tp->queue_lock);
 	INIT_LIST_HEAD(&tp->store);
-	__skb_queue_head_init(&tp->pieces);
+	tp->pieces = RB_ROOT;
+	tp->piece_count = 0;
 	timer_setup(&tp->timer, kinet_tcp_timer, 0);
 	hrtimer_init(&tp->pacer, CLOCK_MONOTONIC, HRTIMER_MODE_ABS_PINNED_SOFT);
 	tp->pacer.function = kinet_tcp_pacer;
@@ -360,7 +361,7 @@ static void kinet_tcp_quit(struct sock *sk)
 	kinet_tcp_stop_pacer(sk);
 	kinet_conn_del(sk);
 	kinet_store_purge(sk);
-	__skb_queue_purge(&tp->pieces);
+	kinet_tcp_forget_pieces(sk);
 	kfree(tp->later.island);
 	kinet_reassembly_init(&tp->later, NULL, 0);
 	kfree(tp->board.sacked);

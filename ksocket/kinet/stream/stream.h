@@ -32,6 +32,7 @@
 #define KINET_MSS_MIN		64
 #define KINET_ISLANDS		32	/* ranges that wait beyond gaps */
 #define KINET_SACKED		64	/* ranges that the peer has beyond gaps */
+#define KINET_CRUMBS		256	/* small pieces that may wait to be put together */
 #define KINET_TIMEWAIT_SECONDS	60
 #define KINET_STORE_COPY	256	/* bytes that are copied rather than referred to */
 #define KINET_BURST_MAX		65535	/* bytes of data in one skb, cut below */
@@ -142,7 +143,10 @@ struct kinet_tally {
  * @ack: when to acknowledge
  * @store: what waits to be sent or to be acknowledged
  * @later: what was received beyond the first gap
- * @pieces: its data, in order
+ * @pieces: its data, skbs by number
+ * @piece_count: how many
+ * @crumbs: of them, those that have come since the last walk along all, and are
+ *	    more than half air
  * @paws: TS.Recent
  * @challenges: limit of RFC 5961
  * @probed: likewise, of answers to probes
@@ -228,7 +232,8 @@ struct kinet_tcp {
 	unsigned long			late;
 
 	struct list_head		store;
-	struct sk_buff_head		pieces;
+	struct rb_root			pieces;
+	u32				piece_count;
 
 	/* From here on all begins anew with each connection: kinet_tcp_begin() */
 	struct kinet_snd_window		snd;
@@ -263,6 +268,7 @@ struct kinet_tcp {
 	u32				dup_flight;
 	struct kinet_ack		ack;
 	struct kinet_reassembly		later;
+	u32				crumbs;
 	struct kinet_paws		paws;
 	struct kinet_challenge_limit	challenges;
 	struct kinet_challenge_limit	probed;
@@ -466,6 +472,7 @@ bool kinet_tcp_ack(struct sock *sk, const struct kinet_seg *seg, u64 now);
 void kinet_tcp_data(struct sock *sk, struct sk_buff *skb,
 		    const struct kinet_seg *seg, u64 now);
 void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space);
+void kinet_tcp_forget_pieces(struct sock *sk);
 
 /* --- output.c: segments that leave --- */
 
