@@ -227,6 +227,68 @@ static void what_came_behind_a_gap_is_told(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, info.tcpi_bytes_received, 20);
 }
 
+/* --- what the peer's recovery needs --- */
+
+static void expect_block(struct stream_talk *talk, u32 start, u32 end,
+			 const char *why)
+{
+	struct stream_seg seg = {};
+
+	KUNIT_ASSERT_TRUE_MSG(talk->test, stream_hear(talk, &seg), "%s", why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, seg.len, 0, "%s", why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, seg.ack, talk->rcv_nxt, "%s", why);
+	KUNIT_ASSERT_GE_MSG(talk->test, seg.options.sacks, 1, "%s", why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, seg.options.sack[0].start, start, "%s",
+			    why);
+	KUNIT_EXPECT_EQ_MSG(talk->test, seg.options.sack[0].end, end, "%s", why);
+}
+
+/*
+ * RFC 5681, section 2, (b): what has data is no duplicate acknowledgment; and a
+ * full segment has no room for SACK.
+ */
+static void what_came_beyond_a_gap_is_told_before_data(struct kunit *test)
+{
+	struct stream_talk talk;
+	u32 beyond;
+
+	fill(test, &talk, true);
+	beyond = talk.rcv_nxt + STREAM_MSS;
+	stream_say(&talk, ACK, beyond, talk.snd_nxt, STREAM_MSS);
+	expect_block(&talk, beyond, beyond + STREAM_MSS, "beyond a gap");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), INITIAL * STREAM_MSS,
+			    "the window is open");
+}
+
+/* RFC 2883, section 4 */
+static void what_came_twice_is_told_before_data(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+	u32 begin, una;
+
+	establish(test, &talk, true);
+	begin = talk.rcv_nxt;
+	una = talk.snd_nxt;
+	stream_say(&talk, ACK, begin, una, STREAM_MSS);
+	talk.rcv_nxt += STREAM_MSS;
+	stream_user_writes(&talk, 2 * INITIAL * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(&talk), INITIAL * STREAM_MSS);
+	/* It has ten bytes more than the last time. */
+	stream_say(&talk, ACK, begin, talk.snd_nxt, STREAM_MSS + 10);
+	talk.rcv_nxt += 10;
+	expect_block(&talk, begin, begin + STREAM_MSS, "twice");
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), INITIAL * STREAM_MSS,
+			    "the window is open");
+	/* It is told once. */
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, STREAM_MSS);
+	talk.rcv_nxt += STREAM_MSS;
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, STREAM_MSS);
+	talk.rcv_nxt += STREAM_MSS;
+	while (stream_hear(&talk, &seg))
+		KUNIT_EXPECT_EQ(test, seg.options.sacks, 0);
+}
+
 static struct kunit_case loss_cases[] = {
 	KUNIT_CASE(idleness_restarts_the_window),
 	KUNIT_CASE(short_idleness_does_not),
@@ -236,6 +298,8 @@ static struct kunit_case loss_cases[] = {
 	KUNIT_CASE(a_recovery_is_told),
 	KUNIT_CASE(a_time_out_is_told),
 	KUNIT_CASE(what_came_behind_a_gap_is_told),
+	KUNIT_CASE(what_came_beyond_a_gap_is_told_before_data),
+	KUNIT_CASE(what_came_twice_is_told_before_data),
 	{}
 };
 

@@ -450,6 +450,12 @@ static void kinet_tcp_respond(struct sock *sk)
 
 	if (sk->sk_state == TCP_CLOSE)
 		return;
+	/*
+	 * RFC 5681, section 2: what has data is no duplicate acknowledgment; and a full
+	 * segment has no room for SACK.
+	 */
+	if (tp->ack_now && kinet_tcp_has_to_tell(tp))
+		kinet_tcp_send_ack(sk);
 	kinet_tcp_push(sk);
 	if (tp->ack_now)
 		kinet_tcp_send_ack(sk);

@@ -166,7 +166,7 @@ static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
 	}
 	/* With data only where there is room beside a full segment */
 	if (!tp->sacks || flags & (KINET_SYN | KINET_RST) ||
-	    (!tp->later.count && tp->later.twice.start == tp->later.twice.end))
+	    !kinet_tcp_has_to_tell(tp))
 		return;
 	if (len && len + KINET_OPTIONS_MAX > tp->mss)
 		return;

@@ -381,6 +381,13 @@ static inline u32 kinet_tcp_unsent(const struct kinet_tcp *tp)
 	return max(left, 0);
 }
 
+/* Something waits beyond a gap, or came twice, which only SACK can tell. */
+static inline bool kinet_tcp_has_to_tell(const struct kinet_tcp *tp)
+{
+	return tp->later.count ||
+	       (tp->sacks && kinet_range_len(&tp->later.twice));
+}
+
 /* The number behind all that is to be sent: the FIN has one, too. */
 static inline u32 kinet_tcp_end_seq(const struct kinet_tcp *tp)
 {
