@@ -67,7 +67,11 @@ static void only_true_blocks_count(struct kunit *test)
 			190 - param->news);
 }
 
-static void a_full_board_forgets_the_rest(struct kunit *test)
+/*
+ * The highest tell where losses end: without them, all that follows seems to be on
+ * its way, and nothing is sent before a time-out.
+ */
+static void a_full_board_forgets_the_lowest(struct kunit *test)
 {
 	struct kinet_range sacked[MOST + 1] = { [MOST] = { 7, 7 } };
 	struct kinet_board board;
@@ -76,11 +80,38 @@ static void a_full_board_forgets_the_rest(struct kunit *test)
 	begin(&board, sacked);
 	for (i = 0; i < MOST; i++)
 		KUNIT_EXPECT_EQ(test, sack(&board, 20 * i + 10, 20 * i + 15), 5);
-	KUNIT_EXPECT_EQ(test, sack(&board, 180, 185), 0);
-	KUNIT_EXPECT_EQ(test, board.bytes, 5 * MOST);
-	KUNIT_EXPECT_EQ_MSG(test, sack(&board, 15, 30), 15, "it joins two");
 	KUNIT_EXPECT_EQ(test, sack(&board, 180, 185), 5);
+	KUNIT_EXPECT_EQ(test, board.bytes, 5 * MOST);
+	KUNIT_EXPECT_EQ(test, board.count, MOST);
+	KUNIT_EXPECT_EQ_MSG(test, kinet_board_unsacked(&board, UNA, UNA + 30), 30,
+			    "10-15 is forgotten");
+	KUNIT_EXPECT_EQ_MSG(test, sack(&board, 10, 15), 0, "it would be the lowest");
+	KUNIT_EXPECT_EQ_MSG(test, sack(&board, 115, 117), 2, "it grows one");
+	KUNIT_EXPECT_EQ(test, sack(&board, 160, 165), 5);
+	KUNIT_EXPECT_EQ(test, board.bytes, 5 * MOST + 2);
+	KUNIT_EXPECT_EQ_MSG(test, kinet_board_unsacked(&board, UNA, UNA + 50), 50,
+			    "30-35, too");
+	KUNIT_EXPECT_EQ_MSG(test, sack(&board, 55, 70), 15, "it joins two");
+	KUNIT_EXPECT_EQ(test, sack(&board, 10, 15), 5);
 	KUNIT_EXPECT_EQ(test, sacked[MOST].start, 7);
+}
+
+/* Every second segment is lost, of more than the board has room for. */
+static void a_full_board_goes_on_finding_losses(struct kunit *test)
+{
+	struct kinet_range sacked[MOST], first;
+	struct kinet_board board;
+	u32 seq;
+
+	begin(&board, sacked);
+	kinet_board_sent(&board, UNA + 100 * MSS);
+	kinet_board_recover(&board, &first);
+	for (seq = MSS; seq < 100 * MSS; seq += 2 * MSS)
+		KUNIT_EXPECT_EQ(test, sack(&board, seq, seq + MSS), MSS);
+	KUNIT_EXPECT_EQ_MSG(test, kinet_board_lost_edge(&board) - UNA, 95 * MSS,
+			    "three are from there on");
+	KUNIT_EXPECT_EQ_MSG(test, kinet_board_pipe(&board), 3 * MSS,
+			    "two that may come yet, and what was resent");
 }
 
 struct lost_param {
@@ -353,6 +384,8 @@ static void random_block(struct rnd_state *random, struct kinet_board *board,
 			 struct octets *octets, u32 first)
 {
 	u32 space = octets->nxt - octets->una - 1, from, to, i, news = 0;
+	struct kinet_range low = board->sacked[0];
+	bool full = board->count == board->most;
 	struct kinet_range block;
 
 	from = octets->una + 1 + tcp_random(random, space);
@@ -362,6 +395,9 @@ static void random_block(struct rnd_state *random, struct kinet_board *board,
 		news += !octets->sacked[i];
 	if (kinet_board_sack(board, &block, 1) == news)
 		memset(octets->sacked + from, true, to - from);
+	if (full && kinet_after(board->sacked[0].start, low.end))
+		memset(octets->sacked + (low.start - first), false,
+		       kinet_range_len(&low));
 }
 
 static void random_recovery(struct kunit *test, struct rnd_state *random,
@@ -471,7 +507,8 @@ static void old_duplicates_begin_nothing(struct kunit *test)
 
 static struct kunit_case sack_cases[] = {
 	KUNIT_CASE_PARAM(only_true_blocks_count, block_gen_params),
-	KUNIT_CASE(a_full_board_forgets_the_rest),
+	KUNIT_CASE(a_full_board_forgets_the_lowest),
+	KUNIT_CASE(a_full_board_goes_on_finding_losses),
 	KUNIT_CASE_PARAM(loss_is_found, lost_gen_params),
 	KUNIT_CASE(recovery_takes_the_rules_in_turn),
 	KUNIT_CASE(what_may_be_lost_comes_after_new_data),

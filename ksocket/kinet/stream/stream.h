@@ -30,8 +30,8 @@
 #define KINET_TCP_HEADER	20
 #define KINET_HEADROOM		L1_CACHE_ALIGN(128 + MAX_HEADER)	/* of all layers */
 #define KINET_MSS_MIN		64
-#define KINET_ISLANDS		32	/* ranges that wait beyond gaps */
-#define KINET_SACKED		64	/* ranges that the peer has beyond gaps */
+#define KINET_ISLANDS		256	/* ranges that wait beyond gaps: 3 KB */
+#define KINET_SACKED		512	/* ranges that the peer has beyond gaps: 4 KB */
 #define KINET_CRUMBS		256	/* small pieces that may wait to be put together */
 #define KINET_TIMEWAIT_SECONDS	60
 #define KINET_STORE_COPY	256	/* bytes that are copied rather than referred to */

@@ -3,8 +3,8 @@
  * The scoreboard: RFC 2018 and 6675, section 3
  *
  * Of what is between SND.UNA and SND.NXT it keeps the ranges that were SACKed.
- * When there is no room for another one, that block counts as never told: its
- * data are sent once too often.
+ * When there is no room for another one, the lowest counts as never told: its data
+ * may be sent once too often. The highest tell how far data are lost.
  */
 #include <linux/minmax.h>
 #include <linux/string.h>
@@ -131,8 +131,14 @@ static u32 kinet_board_add(struct kinet_board *board, struct kinet_range block)
 	       !kinet_after(board->sacked[behind].start, block.end))
 		had += kinet_range_len(&board->sacked[behind++]);
 	if (behind == at) {
-		if (board->count >= board->most)
-			return 0;
+		if (board->count >= board->most) {
+			if (!at)
+				return 0;
+			board->bytes -= kinet_range_len(board->sacked);
+			kinet_board_remove(board, 0, 1);
+			at--;
+			range--;
+		}
 		memmove(range + 1, range,
 			(board->count - at) * sizeof(*range));
 		board->count++;
