@@ -225,6 +225,46 @@ static void old_echo_is_no_sample(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt), rtt);
 }
 
+/*
+ * (2.3): without time stamps there is one sample in a round trip, however much is on
+ * its way. SRTT is 7/8 * 100 + 1/8 * 250 ms, RTTVAR 3/4 * 50 + 1/4 * |100 - 250|.
+ */
+static void timed_segment_counts_fully(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct kinet_rtt *rtt;
+
+	establish(test, &talk);
+	rtt = &kinet_tcp(talk.sk)->rtt;
+	stream_user_writes(&talk, 10 * STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_heard(&talk), 10 * STREAM_MSS);
+	stream_wait(250 * STREAM_MS);
+	stream_says_ack(&talk);
+	KUNIT_EXPECT_EQ(test, kinet_rtt_smoothed(rtt), 118750);
+	KUNIT_EXPECT_EQ(test, kinet_rtt_variation(rtt), 75000);
+}
+
+/*
+ * RFC 7323, appendix G: with them each acknowledgment has one. Of ten segments there
+ * are five: 39/40 * 100 + 1/40 * 250 ms.
+ */
+static void stamped_one_counts_in_part(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg seg;
+
+	stream_talk_begin(test, &talk);
+	talk.mss = STREAM_MSS + KINET_OPTIONS_TS;
+	talk.more.has = KINET_HAS_TS;
+	stream_establish(&talk, false, RTT);
+	stream_user_writes(&talk, 10 * STREAM_MSS);
+	while (stream_hear(&talk, &seg))
+		talk.more.tsecr = seg.options.tsval;
+	stream_wait(250 * STREAM_MS);
+	stream_says_ack(&talk);
+	KUNIT_EXPECT_EQ(test, kinet_rtt_smoothed(&kinet_tcp(talk.sk)->rtt), 103750);
+}
+
 /* (5.2): when all is acknowledged, nothing goes off. */
 static void nothing_is_waited_for(struct kunit *test)
 {
@@ -719,6 +759,8 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(backoff_has_a_bound),
 	KUNIT_CASE(ack_begins_it_anew),
 	KUNIT_CASE(old_echo_is_no_sample),
+	KUNIT_CASE(timed_segment_counts_fully),
+	KUNIT_CASE(stamped_one_counts_in_part),
 	KUNIT_CASE(nothing_is_waited_for),
 	KUNIT_CASE(fin_backs_off),
 	KUNIT_CASE(user_timeout_ends_it),

@@ -33,8 +33,9 @@ static void kinet_tcp_sample(struct kinet_tcp *tp, const struct kinet_seg *seg,
 		return;
 	if (timed)
 		tp->timed = 0;
-	kinet_rtt_sample(&tp->rtt, &tp->limits, acked->rtt, acked->flight,
-			 tp->mss);
+	/* Each acknowledgment has one by its stamp; else it is one in a round trip. */
+	kinet_rtt_sample(&tp->rtt, &tp->limits, acked->rtt,
+			 tp->stamps ? acked->flight : tp->mss, tp->mss);
 }
 
 static void kinet_tcp_grow(struct kinet_tcp *tp, const struct kinet_acked *acked)

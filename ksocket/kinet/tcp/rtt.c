@@ -63,7 +63,8 @@ static u64 kinet_rtt_approach(u64 from, u64 to, u32 steps)
  * @rtt: what is known
  * @limits: of this connection
  * @us: measured round trip, microseconds
- * @flight: bytes that were on their way when the acknowledgment came
+ * @flight: bytes that were on their way when the acknowledgment came, if each has a
+ *	    sample; up to two segments for a single one in a round trip
  * @mss: SMSS, above 0
  *
  * It ends a backoff (section 5, step 5.6 and the note to it).
