@@ -52,29 +52,38 @@ u16 kinet_window_syn(struct kinet_rcv_window *window, u32 free)
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_window_syn);
 
-/* The largest window that can be offered into this room */
+/*
+ * The largest window that can be offered into this room. A unit may be more than all
+ * of a buffer: then it is offered when nothing waits to be read, or never.
+ */
 static u32 kinet_window_most(const struct kinet_rcv_window *window,
 			     const struct kinet_rcv_space *space)
 {
 	u32 most = min_t(u32, space->free, (u32)U16_MAX << window->scale);
+	u32 unit = 1U << window->scale;
 
-	return ALIGN_DOWN(most, 1U << window->scale);
-}
-
-/* By how much the edge could go on */
-static u32 kinet_window_gain(const struct kinet_rcv_window *window,
-			     const struct kinet_rcv_space *space)
-{
-	u32 most = kinet_window_most(window, space);
-	u32 now = kinet_rcv_wnd(window);
-
-	return most > now ? most - now : 0;
+	if (most < unit && most && space->free == space->buffer)
+		return unit;
+	return ALIGN_DOWN(most, unit);
 }
 
 /* 3.8.6.2.2: min( Fr * RCV.BUFF, Eff.snd.MSS ), Fr = 1/2 */
 static u32 kinet_window_step(const struct kinet_rcv_space *space)
 {
 	return max_t(u32, 1, min(space->buffer / 2, space->mss));
+}
+
+/* What it is after an offer */
+static u32 kinet_window_next(const struct kinet_rcv_window *window,
+			     const struct kinet_rcv_space *space)
+{
+	u32 most = kinet_window_most(window, space);
+	u32 now = kinet_rcv_wnd(window);
+	u32 up = ALIGN(now, 1U << window->scale);
+
+	if (most > now && most - now >= kinet_window_step(space))
+		return most;
+	return up <= max(space->free, most) ? up : now;
 }
 
 /**
@@ -87,25 +96,16 @@ static u32 kinet_window_step(const struct kinet_rcv_space *space)
 u16 kinet_window_offer(struct kinet_rcv_window *window,
 		       const struct kinet_rcv_space *space)
 {
-	u32 gain = kinet_window_gain(window, space);
-	u32 unit = 1U << window->scale;
-	u32 now, up;
+	u32 next = kinet_window_next(window, space);
 
-	if (gain >= kinet_window_step(space))
-		window->edge += gain;
-	now = kinet_rcv_wnd(window);
-	up = ALIGN(now, unit);
-	if (up > now && up <= space->free) {
-		window->edge += up - now;
-		now = up;
-	}
-	return min_t(u32, now >> window->scale, U16_MAX);
+	window->edge = window->nxt + next;
+	return min_t(u32, next >> window->scale, U16_MAX);
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_window_offer);
 
 /**
  * kinet_window_update_due() - is the peer to be told of the window?
- * @window: what it knows
+ * @window: what it knows, but for a part of a unit
  * @space: room, after the user has read
  *
  * Two segments' worth, so that not each read has its acknowledgment, or
@@ -116,11 +116,13 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_window_offer);
 bool kinet_window_update_due(const struct kinet_rcv_window *window,
 			     const struct kinet_rcv_space *space)
 {
-	u32 gain = kinet_window_gain(window, space);
+	u32 unit = 1U << window->scale;
+	u32 known = ALIGN_DOWN(kinet_rcv_wnd(window), unit);
+	u32 next = ALIGN_DOWN(kinet_window_next(window, space), unit);
 	u32 step = kinet_window_step(space);
 
-	if (kinet_rcv_wnd(window) < step)
-		return gain >= step;
-	return gain >= max(step, min(space->buffer / 2, 2 * space->mss));
+	if (known < step)
+		return next - known >= step;
+	return next - known >= max(step, min(space->buffer / 2, 2 * space->mss));
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_window_update_due);
