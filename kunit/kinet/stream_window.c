@@ -43,6 +43,31 @@ static void segments_fit_the_new_route(struct kunit *test)
 	KUNIT_EXPECT_GT(test, segs, 2);
 }
 
+/* What the window had left is less than a segment of the new route. */
+static void segments_grow_with_the_route(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	stream_mtu = sizeof(struct iphdr) + KINET_TCP_HEADER + STREAM_MSS / 5;
+	rt_genid_bump_ipv4(&init_net);
+	stream_user_writes(&talk, STREAM_MSS / 5);
+	stream_wait(KINET_SECOND);
+	/* By halves: it doesn't leave slow start. */
+	stream_flush(&talk);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt - STREAM_MSS / 10, 0);
+	stream_flush(&talk);
+	stream_says_ack(&talk);
+	KUNIT_ASSERT_LT(test, kinet_tcp(talk.sk)->cong.cwnd, STREAM_MSS / 2);
+	stream_mtu = STREAM_MTU;
+	rt_genid_bump_ipv4(&init_net);
+	stream_user_writes(&talk, 1);
+	KUNIT_ASSERT_EQ(test, stream_heard(&talk), 1);
+	stream_says_ack(&talk);
+	stream_user_writes(&talk, STREAM_MSS);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), STREAM_MSS);
+}
+
 /* --- what the device takes at once --- */
 
 struct at_once_param {
@@ -574,6 +599,7 @@ static void shut_window_takes_no_text(struct kunit *test)
 
 static struct kunit_case window_cases[] = {
 	KUNIT_CASE(segments_fit_the_new_route),
+	KUNIT_CASE(segments_grow_with_the_route),
 	KUNIT_CASE_PARAM(no_more_than_the_device_takes, at_once_gen_params),
 	KUNIT_CASE(small_ones_wait_for_the_first),
 	KUNIT_CASE(old_small_one_is_forgotten),

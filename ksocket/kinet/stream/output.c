@@ -65,6 +65,9 @@ void kinet_tcp_sync_mss(struct sock *sk)
 		mss -= KINET_OPTIONS_TS;
 	tp->mss = clamp(mss, KINET_MSS_MIN, 65535 - 120);
 	tp->cong.mss = tp->mss;
+	/* RFC 5681, section 3.1: the loss window is one full segment. */
+	if (tp->cong.ops)
+		tp->cong.cwnd = max_t(u32, tp->cong.cwnd, tp->mss);
 	tp->board.mss = tp->mss;
 	tp->most = kinet_tcp_most_at_once(sk);
 }
