@@ -632,6 +632,38 @@ static void somebody_is_there(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_state, TCP_ESTABLISHED);
 }
 
+struct other_param {
+	const char	*name;
+	s32		seq;	/* from RCV.NXT */
+	s32		ack;	/* from SND.NXT */
+	u8		flags;
+};
+
+static const struct other_param other_params[] = {
+	{ "old", -100000, 0, ACK },
+	{ "beyond the window", 100000, 0, ACK },
+	{ "acknowledges what wasn't sent", 0, 100000, ACK },
+	{ "has no acknowledgment", 0, 0, KINET_PSH },
+	{ "SYN", 0, 0, SYN },
+	{ "RST", 5, 0, RST },
+};
+
+KUNIT_ARRAY_PARAM_DESC(other, other_params, name);
+
+/* Who knows the addresses and ports, and no number, isn't the peer. */
+static void somebody_else_is_there(struct kunit *test)
+{
+	const struct other_param *param = test->param_value;
+	struct stream_talk talk = { .test = test };
+
+	keep_alive(&talk);
+	stream_wait(5 * KINET_SECOND);
+	stream_say(&talk, param->flags, talk.rcv_nxt + param->seq,
+		   talk.snd_nxt + param->ack, 0);
+	stream_flush(&talk);
+	expect_after(&talk, 5 * KINET_SECOND, ACK, talk.snd_nxt - 1, 0, "probe");
+}
+
 /* All that was to be sent is acknowledged, the FIN, too. */
 static void half_closed_is_kept_alive(struct kunit *test)
 {
@@ -781,6 +813,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(nobody_is_asked_for_two_hours),
 	KUNIT_CASE(nobody_is_asked_twice),
 	KUNIT_CASE(somebody_is_there),
+	KUNIT_CASE_PARAM(somebody_else_is_there, other_gen_params),
 	KUNIT_CASE(half_closed_is_kept_alive),
 	KUNIT_CASE(fin_wait2_ends),
 	KUNIT_CASE(timewait_ends),

@@ -437,6 +437,8 @@ static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 		kfree_skb(skb);
 		return;
 	}
+	/* Who is elsewhere can't know both of its numbers. */
+	tp->heard = now;
 	if (expected)
 		kinet_tcp_data(sk, skb, seg, now);
 	else
@@ -500,7 +502,6 @@ void kinet_tcp_input(struct sock *sk, struct sk_buff *skb)
 		kinet_tcp_syn_sent(sk, skb, &seg, now);
 		break;
 	default:
-		tp->heard = now;
 		kinet_tcp_synchronized(sk, skb, &seg, now);
 		break;
 	}

@@ -126,7 +126,7 @@ struct kinet_tally {
  * @first_sent: when what is unacknowledged was sent first, microseconds
  * @timed: when @timed_seq was sent, for a peer without time stamps; 0: nothing is
  * @timed_seq: behind the bytes that are timed
- * @heard: when something came from the peer last
+ * @heard: when something acceptable came last
  * @persists: since when there is something to send that can't go
  * @mss: bytes of data in a full segment
  * @peer_mss: the peer's option
