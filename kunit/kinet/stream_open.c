@@ -62,6 +62,72 @@ static void syn_echoes_nothing(struct kunit *test)
 	}
 }
 
+static void set_all(int value)
+{
+	int *settings = kinet_net(&init_net)->tcp;
+
+	WRITE_ONCE(settings[KINET_TCP_TIMESTAMPS], value);
+	WRITE_ONCE(settings[KINET_TCP_SACK], value);
+	WRITE_ONCE(settings[KINET_TCP_WINDOW_SCALING], value);
+}
+
+#define ALL	(KINET_HAS_TS | KINET_HAS_SACK_OK | KINET_HAS_SCALE)
+
+/* RFC 7323, sections 2.2 and 3.2: what both have sent counts from then on. */
+static void what_was_offered_stays(struct kunit *test)
+{
+	struct kinet_net *kn = kinet_net(&init_net);
+	int most = kn->tcp_rmem[2];
+	struct stream_talk talk;
+	struct stream_seg syn, again, seg;
+
+	stream_talk_begin(test, &talk);
+	stream_talk_socket(&talk);
+	talk.more = (struct kinet_options){ .has = ALL, .tsval = 77 };
+	talk.scaled = true;
+	talk.scale = 3;
+	stream_connect(talk.sock, STREAM_PEER);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &syn));
+	set_all(0);
+	WRITE_ONCE(kn->tcp_rmem[2], most * 4);
+	stream_wait(KINET_SECOND);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &again));
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	set_all(1);
+	WRITE_ONCE(kn->tcp_rmem[2], most);
+	KUNIT_ASSERT_EQ(test, syn.options.has & ALL, ALL);
+	KUNIT_EXPECT_EQ_MSG(test, again.options.has & ALL, ALL, "SYN again");
+	KUNIT_EXPECT_EQ(test, again.options.scale, syn.options.scale);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+	KUNIT_EXPECT_EQ(test, seg.options.has & KINET_HAS_TS, KINET_HAS_TS);
+	KUNIT_EXPECT_EQ(test, seg.options.tsecr, 77);
+	KUNIT_EXPECT_TRUE(test, kinet_tcp(talk.sk)->sacks);
+	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->snd.scale, 3);
+	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->rcv.scale, syn.options.scale);
+}
+
+/* Likewise what our SYN hadn't, though the peer's answer has it */
+static void what_was_not_offered_is_not_used(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct stream_seg syn, seg;
+
+	stream_talk_begin(test, &talk);
+	stream_talk_socket(&talk);
+	talk.more = (struct kinet_options){ .has = ALL, .tsval = 77 };
+	talk.scaled = true;
+	set_all(0);
+	stream_connect(talk.sock, STREAM_PEER);
+	set_all(1);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &syn));
+	KUNIT_ASSERT_EQ(test, syn.options.has & ALL, 0);
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	KUNIT_ASSERT_TRUE(test, stream_hear(&talk, &seg));
+	KUNIT_EXPECT_EQ(test, seg.options.has, 0);
+	KUNIT_EXPECT_FALSE(test, kinet_tcp(talk.sk)->sacks);
+	KUNIT_EXPECT_FALSE(test, kinet_tcp(talk.sk)->scales);
+}
+
 /* RFC 6528, section 3: the key stays; the clock ticks every 4 microseconds. */
 static void same_ends_go_on_with_the_clock(struct kunit *test)
 {
@@ -406,6 +472,8 @@ static void reopened_beyond_the_old(struct kunit *test)
 static struct kunit_case open_cases[] = {
 	KUNIT_CASE(one_opens),
 	KUNIT_CASE(syn_echoes_nothing),
+	KUNIT_CASE(what_was_offered_stays),
+	KUNIT_CASE(what_was_not_offered_is_not_used),
 	KUNIT_CASE(same_ends_go_on_with_the_clock),
 	KUNIT_CASE(both_open),
 	KUNIT_CASE(window_of_both_isnt_scaled),

@@ -21,7 +21,6 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 {
 	const struct kinet_options *options = &seg->options;
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	const int *settings = kinet_net(sock_net(sk))->tcp;
 	/* Offered in a SYN, when their numbers weren't known */
 	u32 offered = kinet_rcv_wnd(&tp->rcv);
 
@@ -35,8 +34,8 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 						    KINET_MSS_DEFAULT6;
 	if (options->has & KINET_HAS_MSS)
 		tp->peer_mss = max_t(u16, options->mss, KINET_MSS_MIN);
-	tp->scales = options->has & KINET_HAS_SCALE &&
-		     READ_ONCE(settings[KINET_TCP_WINDOW_SCALING]);
+	tp->offers &= options->has;
+	tp->scales = tp->offers & KINET_HAS_SCALE;
 	tp->snd.scale = tp->scales ? options->scale : 0;
 	if (!tp->scales)
 		tp->rcv.scale = 0;
@@ -44,10 +43,8 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 	if (options->scale_clamped)
 		net_info_ratelimited("a window scale of more than %u was offered\n",
 				     KINET_SCALE_MAX);
-	tp->sacks = options->has & KINET_HAS_SACK_OK &&
-		    READ_ONCE(settings[KINET_TCP_SACK]);
-	tp->stamps = options->has & KINET_HAS_TS &&
-		     READ_ONCE(settings[KINET_TCP_TIMESTAMPS]);
+	tp->sacks = tp->offers & KINET_HAS_SACK_OK;
+	tp->stamps = tp->offers & KINET_HAS_TS;
 	if (tp->stamps)
 		kinet_paws_store(&tp->paws,
 				 div_u64(kinet_tcp_clock(sk), 1000),

@@ -130,26 +130,13 @@ u16 kinet_tcp_offered_mss(const struct kinet_tcp *tp)
 	return min(mss, 65535U);
 }
 
-static void kinet_tcp_syn_options(struct sock *sk, u8 flags,
+/* An answer has what the question had (RFC 7323, section 2.2). */
+static void kinet_tcp_syn_options(const struct kinet_tcp *tp,
 				  struct kinet_options *options)
 {
-	struct kinet_net *kn = kinet_net(sock_net(sk));
-	struct kinet_tcp *tp = kinet_tcp(sk);
-	const int *settings = kn->tcp;
-	bool answer = flags & KINET_ACK;
-
+	options->has = KINET_HAS_MSS | tp->offers;
 	options->mss = kinet_tcp_offered_mss(tp);
-	options->has |= KINET_HAS_MSS;
-	/* An answer has what the question had (RFC 7323, section 2.2). */
-	if (answer ? tp->scales : READ_ONCE(settings[KINET_TCP_WINDOW_SCALING])) {
-		tp->rcv.scale = kinet_window_scale(READ_ONCE(kn->tcp_rmem[2]) / 2);
-		options->scale = tp->rcv.scale;
-		options->has |= KINET_HAS_SCALE;
-	}
-	if (answer ? tp->sacks : READ_ONCE(settings[KINET_TCP_SACK]))
-		options->has |= KINET_HAS_SACK_OK;
-	if (answer ? tp->stamps : READ_ONCE(settings[KINET_TCP_TIMESTAMPS]))
-		options->has |= KINET_HAS_TS;
+	options->scale = tp->rcv.scale;
 }
 
 static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
@@ -160,7 +147,7 @@ static void kinet_tcp_options(struct sock *sk, u8 flags, unsigned int len,
 
 	memset(options, 0, offsetof(struct kinet_options, sack));
 	if (flags & KINET_SYN)
-		kinet_tcp_syn_options(sk, flags, options);
+		kinet_tcp_syn_options(tp, options);
 	else if (tp->stamps)
 		options->has |= KINET_HAS_TS;
 	if (options->has & KINET_HAS_TS) {

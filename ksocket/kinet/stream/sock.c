@@ -43,6 +43,22 @@ void kinet_tcp_event(struct sock *sk, enum kinet_event event)
 
 /* --- beginning --- */
 
+/* What is set may change while the peer's answer is on its way. */
+static void kinet_tcp_choose_offers(struct sock *sk)
+{
+	const struct kinet_net *kn = kinet_net(sock_net(sk));
+	struct kinet_tcp *tp = kinet_tcp(sk);
+
+	if (READ_ONCE(kn->tcp[KINET_TCP_WINDOW_SCALING])) {
+		tp->offers |= KINET_HAS_SCALE;
+		tp->rcv.scale = kinet_window_scale(READ_ONCE(kn->tcp_rmem[2]) / 2);
+	}
+	if (READ_ONCE(kn->tcp[KINET_TCP_SACK]))
+		tp->offers |= KINET_HAS_SACK_OK;
+	if (READ_ONCE(kn->tcp[KINET_TCP_TIMESTAMPS]))
+		tp->offers |= KINET_HAS_TS;
+}
+
 /**
  * kinet_tcp_begin() - nothing was sent or heard yet
  * @sk: sock, in CLOSED
@@ -52,6 +68,7 @@ void kinet_tcp_begin(struct sock *sk)
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	memset_startat(tp, 0, snd);
+	kinet_tcp_choose_offers(sk);
 	kinet_deadlines_init(&tp->deadlines);
 	kinet_tcp_pace_begin(sk);
 	kinet_rtt_init(&tp->rtt, &tp->limits);

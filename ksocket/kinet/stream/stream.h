@@ -131,6 +131,8 @@ struct kinet_tally {
  * @mss: bytes of data in a full segment
  * @peer_mss: the peer's option
  * @user_mss: TCP_MAXSEG, or 0
+ * @offers: KINET_HAS_*, what our SYN offers, whatever is set meanwhile; once the
+ *	    peer's is known, what both do
  * @stamps: both ends have time stamps
  * @scales: both ends scale their windows
  * @sacks: both ends understand SACK
@@ -257,6 +259,7 @@ struct kinet_tcp {
 
 	u16				mss;
 	u16				peer_mss;
+	u8				offers;
 	bool				stamps;
 	bool				scales;
 	bool				sacks;
