@@ -105,6 +105,17 @@ static void kinet_flow_group4(struct sock *sk, struct flowi4 *fl4)
 		fl4->saddr = READ_ONCE(inet->mc_addr);
 }
 
+/* What else a route is looked for by */
+static void kinet_flow_kind4(const struct sock *sk, bool dontroute,
+			     struct kinet_flow *flow)
+{
+	struct flowi4 *fl4 = &flow->fl.u.ip4;
+
+	fl4->flowi4_tos = RT_TOS(flow->tos) & ~INET_ECN_MASK;
+	fl4->flowi4_scope = dontroute || sock_flag(sk, SOCK_LOCALROUTE) ?
+			    RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+}
+
 static int kinet_flow4(struct sock *sk, struct msghdr *msg, __be32 daddr,
 		       __be16 dport, struct kinet_flow *flow)
 {
@@ -133,10 +144,7 @@ static int kinet_flow4(struct sock *sk, struct msghdr *msg, __be32 daddr,
 	kinet_flow_group4(sk, fl4);
 	if (ipv4_is_multicast(daddr) || msg->msg_flags & MSG_DONTROUTE)
 		flow->connected = false;
-	fl4->flowi4_tos = RT_TOS(flow->tos) & ~INET_ECN_MASK;
-	fl4->flowi4_scope = msg->msg_flags & MSG_DONTROUTE ||
-			    sock_flag(sk, SOCK_LOCALROUTE) ?
-			    RT_SCOPE_LINK : RT_SCOPE_UNIVERSE;
+	kinet_flow_kind4(sk, msg->msg_flags & MSG_DONTROUTE, flow);
 	return 0;
 }
 
@@ -373,6 +381,29 @@ void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow)
 	flow->fl.u.ip6.saddr = pkt->daddr;
 	if (ipv6_addr_type(&pkt->saddr) & IPV6_ADDR_LINKLOCAL)
 		common->flowic_oif = pkt->dif;
+}
+
+/**
+ * kinet_flow_renew() - have a connection's way be what its socket says now
+ * @sk: sock, locked
+ * @flow: filled; ends, options and label stay
+ *
+ * The device is the one that the socket is bound to, as with the host's TCP.
+ */
+void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow)
+{
+	struct flowi_common *common = &flow->fl.u.__fl_common;
+
+	flow->cookie.mark = READ_ONCE(sk->sk_mark);
+	common->flowic_mark = flow->cookie.mark;
+	common->flowic_oif = READ_ONCE(sk->sk_bound_dev_if);
+	common->flowic_uid = sk->sk_uid;
+	if (flow->family == AF_INET) {
+		flow->tos = READ_ONCE(inet_sk(sk)->tos);
+		kinet_flow_kind4(sk, false, flow);
+	} else {
+		flow->tos = READ_ONCE(inet6_sk(sk)->tclass);
+	}
 }
 
 void kinet_flow_end(struct kinet_flow *flow)

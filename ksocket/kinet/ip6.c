@@ -19,14 +19,17 @@
 int kinet_ip6_route(struct sock *sk, struct kinet_flow *flow)
 {
 	struct flowi6 *fl6 = &flow->fl.u.ip6;
+	__be32 label = fl6->flowlabel;
 	struct dst_entry *dst;
 
 	/* A routing header is for the host's own sockets. */
 	if (flow->opt && (flow->opt->srcrt || flow->opt->dst0opt))
 		return -EOPNOTSUPP;
 	security_sk_classify_flow(sk, flowi6_to_flowi_common(fl6));
-	fl6->flowlabel = ip6_make_flowinfo(flow->tos, fl6->flowlabel);
+	fl6->flowlabel = ip6_make_flowinfo(flow->tos, label);
 	dst = ip6_sk_dst_lookup_flow(sk, fl6, NULL, flow->connected);
+	/* The class may be another the next time. */
+	fl6->flowlabel = label;
 	if (IS_ERR(dst))
 		return PTR_ERR(dst);
 	flow->dst = dst;

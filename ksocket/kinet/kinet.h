@@ -105,6 +105,7 @@ struct kinet_flow {
 int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
 		     struct kinet_flow *flow);
 void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow);
+void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow);
 void kinet_flow_end(struct kinet_flow *flow);
 
 /* --- ip4.c, ip6.c, ip.c: the kernel's network layer --- */

@@ -160,6 +160,26 @@ static void another_route_is_looked_for(struct kunit *test)
 	KUNIT_EXPECT_EQ_MSG(test, stream_routes, before + 1, "after R1");
 }
 
+/* What a route is looked for by has changed; then once is enough. */
+static void a_mark_has_a_route_looked_for(struct kunit *test)
+{
+	struct stream_talk talk;
+	unsigned int before;
+	int i;
+
+	establish(test, &talk);
+	before = stream_routes;
+	sock_set_mark(talk.sk, 7);
+	for (i = 0; i < 3; i++) {
+		stream_user_writes(&talk, 5);
+		KUNIT_EXPECT_EQ(test, stream_routes, before + 1);
+		KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->flow.fl.u.ip4.flowi4_mark,
+				7);
+		KUNIT_EXPECT_EQ(test, stream_heard(&talk), 5);
+		stream_says_ack(&talk);
+	}
+}
+
 /* (2.5): an upper bound of the time-out is 60 s at least. */
 static void backoff_has_a_bound(struct kunit *test)
 {
@@ -788,6 +808,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(lost_syn_makes_it_wait),
 	KUNIT_CASE(data_back_off),
 	KUNIT_CASE(another_route_is_looked_for),
+	KUNIT_CASE(a_mark_has_a_route_looked_for),
 	KUNIT_CASE(backoff_has_a_bound),
 	KUNIT_CASE(ack_begins_it_anew),
 	KUNIT_CASE(old_echo_is_no_sample),

@@ -50,6 +50,15 @@ static struct hlist_head *kinet_conn_slot(struct kinet_conns *conns,
 				    conns->seed) % KINET_CONN_SLOTS];
 }
 
+static bool kinet_conn_has_device(const struct kinet_conn *conn,
+				  const struct kinet_pkt *pkt)
+{
+	/* SO_BINDTODEVICE may be changing it. */
+	int device = READ_ONCE(conn->device);
+
+	return !device || device == pkt->dif || device == pkt->sdif;
+}
+
 /**
  * kinet_conn_find() - the connection that a segment belongs to
  * @conns: where to look
@@ -71,8 +80,7 @@ struct kinet_conn *kinet_conn_find(struct kinet_conns *conns,
 
 	hlist_for_each_entry_rcu(conn, kinet_conn_slot(conns, &ends), node)
 		if (!memcmp(&conn->ends, &ends, sizeof(ends)) &&
-		    (!conn->device || conn->device == pkt->dif ||
-		     conn->device == pkt->sdif))
+		    kinet_conn_has_device(conn, pkt))
 			return conn;
 	return NULL;
 }
@@ -81,12 +89,15 @@ static bool kinet_conn_clashes(struct hlist_head *slot,
 			       const struct kinet_conn *conn)
 {
 	const struct kinet_conn *other;
+	int device;
 
-	hlist_for_each_entry(other, slot, node)
-		if (!memcmp(&other->ends, &conn->ends, sizeof(conn->ends)) &&
-		    (!other->device || !conn->device ||
-		     other->device == conn->device))
+	hlist_for_each_entry(other, slot, node) {
+		if (memcmp(&other->ends, &conn->ends, sizeof(conn->ends)))
+			continue;
+		device = READ_ONCE(other->device);
+		if (!device || !conn->device || device == conn->device)
 			return true;
+	}
 	return false;
 }
 

@@ -84,11 +84,6 @@ static void kinet_tcp_child_flow(struct sock *child, const struct kinet_pkt *pkt
 	struct flowi *fl = &tp->flow.fl;
 
 	kinet_flow_back(pkt, &tp->flow);
-	fl->u.__fl_common.flowic_mark = READ_ONCE(child->sk_mark);
-	fl->u.__fl_common.flowic_uid = child->sk_uid;
-	if (child->sk_bound_dev_if)
-		fl->u.__fl_common.flowic_oif = child->sk_bound_dev_if;
-	tp->flow.cookie.mark = READ_ONCE(child->sk_mark);
 	inet_sk(child)->inet_sport = pkt->dport;
 	inet_sk(child)->inet_num = ntohs(pkt->dport);
 	if (pkt->family == AF_INET) {

@@ -72,6 +72,19 @@ void kinet_tcp_sync_mss(struct sock *sk)
 	tp->most = kinet_tcp_most_at_once(sk);
 }
 
+/*
+ * Is the route that there is still the one to take? The kernel takes away its
+ * own reference when an option is set that a route is looked for by.
+ */
+static bool kinet_tcp_has_route(const struct sock *sk)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+	struct dst_entry *dst = tp->flow.dst;
+
+	return dst && dst == rcu_access_pointer(sk->sk_dst_cache) &&
+	       (!dst->obsolete || dst->ops->check(dst, tp->cookie));
+}
+
 /**
  * kinet_tcp_route() - have a route to the peer
  * @sk: sock, locked
@@ -81,13 +94,14 @@ void kinet_tcp_sync_mss(struct sock *sk)
 int kinet_tcp_route(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	struct dst_entry *dst = tp->flow.dst;
 	int err;
 
-	if (likely(dst && (!dst->obsolete || dst->ops->check(dst, tp->cookie))))
+	if (likely(kinet_tcp_has_route(sk)))
 		return 0;
-	dst_release(dst);
+	dst_release(tp->flow.dst);
 	tp->flow.dst = NULL;
+	kinet_flow_renew(sk, &tp->flow);
+	WRITE_ONCE(tp->conn.device, sk->sk_bound_dev_if);
 	err = kinet_sk(sk)->wire->route(sk, &tp->flow);
 	if (err)
 		return err;
@@ -302,7 +316,7 @@ static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flag
 	kinet_tcp_own(sk, skb);
 	if (unlikely(READ_ONCE(sk->sk_pacing_status) == SK_PACING_FQ))
 		kinet_tcp_set_departure(sk, skb, data, now);
-	tp->flow.cookie.mark = READ_ONCE(sk->sk_mark);
+	/* For IPv6's no route is looked for before 6.12. */
 	tp->flow.tos = sk->sk_family == AF_INET || tp->flow.family == AF_INET ?
 		       READ_ONCE(inet_sk(sk)->tos) :
 		       READ_ONCE(inet6_sk(sk)->tclass);
