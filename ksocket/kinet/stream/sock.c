@@ -310,6 +310,27 @@ void kinet_tcp_choose_iss(struct sock *sk, const u32 *before)
 	tp->first_sent = now;
 }
 
+/*
+ * RFC 4007: an address of a link is of that link alone. Whoever connects to one
+ * is bound to its device, as with the host's TCP, also when nobody answers.
+ */
+static int kinet_tcp_bind_link(struct sock *sk, const struct sockaddr *addr, int len)
+{
+	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)addr;
+
+	if (sk->sk_family != AF_INET6 || len < SIN6_LEN_RFC2133 ||
+	    sin6->sin6_family != AF_INET6 ||
+	    !(ipv6_addr_type(&sin6->sin6_addr) & IPV6_ADDR_LINKLOCAL) ||
+	    ipv6_addr_is_multicast(&sin6->sin6_addr))
+		return 0;
+	if (len >= sizeof(*sin6) && sin6->sin6_scope_id) {
+		if (!sk_dev_equal_l3scope(sk, sin6->sin6_scope_id))
+			return -EINVAL;
+		WRITE_ONCE(sk->sk_bound_dev_if, sin6->sin6_scope_id);
+	}
+	return sk->sk_bound_dev_if ? 0 : -EINVAL;
+}
+
 static int kinet_tcp_find_way(struct sock *sk, struct sockaddr *addr, int len)
 {
 	struct msghdr msg = { .msg_name = addr, .msg_namelen = len };
@@ -317,6 +338,9 @@ static int kinet_tcp_find_way(struct sock *sk, struct sockaddr *addr, int len)
 	int err;
 
 	kinet_flow_end(&tp->flow);
+	err = kinet_tcp_bind_link(sk, addr, len);
+	if (err)
+		return err;
 	err = kinet_flow_begin(sk, &msg, kinet_sk(sk)->wire->stream, &tp->flow);
 	tp->flow.connected = false;
 	if (!err)
