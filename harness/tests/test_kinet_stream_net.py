@@ -10,13 +10,14 @@ import contextlib
 import errno
 import select
 import socket
+import struct
 
 import kinet
 import pytest
 import topology
 
 from blocked import until
-from kinet import INET6, address, failure
+from kinet import INET, INET6, address, failure
 from networks import LONG, SIDE_BY_SIDE, Scenario, play
 from peers import inet_family, window_is_closed
 from streams import (KINDS, Info, Streams, Tally, error_of, events, exchange, pass_on, ready,
@@ -268,6 +269,10 @@ def unreachable(net, family):
         topology.ip([f"route del unreachable {to}"], net.router.name)
 
 
+UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
+RECVERR = {INET: (socket.IPPROTO_IP, 11), INET6: (socket.IPPROTO_IPV6, 25)}
+
+
 @inet_family
 def test_unreachable(routed, kinds, family):
     """RFC 1122, section 4.2.3.9: who connects gives up at once, who is connected doesn't."""
@@ -276,10 +281,47 @@ def test_unreachable(routed, kinds, family):
         one, other = made.connection(family, listener=listener)
         exchange(one, other)
         with unreachable(routed, family):
-            assert failure(made.client(family).connect, listener.getsockname()) in (
-                errno.EHOSTUNREACH, errno.ENETUNREACH)
+            assert failure(made.client(family).connect, listener.getsockname()) in UNREACHABLE
             one.send(b"later")
             until(lambda: Info.of(one).retransmits, "it to be sent again")
             assert not events(one, ERR | select.POLLHUP)
         assert receive(other, 5) == b"later"
         exchange(one, other)
+
+
+@inet_family
+def test_unreachable_is_told(routed, kinds, family):
+    """RFC 9293, MUST-47, with IP_RECVERR, IPV6_RECVERR: each time, and it ends nothing."""
+    with Streams(routed.client, routed.server, kinds) as made:
+        one, other = made.connection(family)
+        exchange(one, other)
+        level, name = RECVERR[family]
+        one.setsockopt(level, name, 1)
+        with unreachable(routed, family):
+            one.send(b"later")
+            ready(one, ERR)
+            assert error_of(one) in UNREACHABLE
+            ready(one, ERR)
+            assert failure(one.recv, 1) in UNREACHABLE
+            assert not events(one, select.POLLHUP)
+        assert receive(other, 5) == b"later"
+        error_of(one)
+        one.setsockopt(level, name, 0)
+        exchange(one, other)
+
+
+@inet_family
+def test_who_connects_is_told_why(routed, kinds, family):
+    """IP_RECVERR, IPV6_RECVERR: the error queue has the message, and the SYN in it."""
+    with Streams(routed.client, routed.server, kinds) as made:
+        to, sock = made.listener(family).getsockname(), made.client(family)
+        level, name = RECVERR[family]
+        sock.setsockopt(level, name, 1)
+        with unreachable(routed, family):
+            told = failure(sock.connect, to)
+        data, control, flags, of = sock.recvmsg(64, 512, socket.MSG_ERRQUEUE)
+        (where, kind, error), = control
+        assert told in UNREACHABLE and flags == socket.MSG_ERRQUEUE and of[:2] == to[:2]
+        assert (where, kind) == (level, name)
+        assert struct.unpack_from("=IB", error) == (told, 2 if family == INET else 3)
+        assert struct.unpack_from("!2xH", data) == to[1:2]

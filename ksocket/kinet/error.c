@@ -50,10 +50,19 @@ static unsigned int kinet_before_payload(const struct sock *sk,
 	return ksock_compat_inet_test(sk, HDRINCL, hdrincl) ? 0 : pkt->offset;
 }
 
-/* The error queue has the ICMP packet, from the payload of ours in it. */
-static void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
-			     const struct kinet_pkt *pkt,
-			     const struct kinet_error *error)
+/**
+ * kinet_keep_error() - have a socket's error queue tell of an error
+ * @sk: sock
+ * @skb: ICMP packet, its data at our packet's network header in it
+ * @pkt: our packet as an answer to it would look
+ * @error: what is wrong
+ *
+ * It has the packet, from the payload of ours in it; a stream's begins with its
+ * header.
+ */
+void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
+		      const struct kinet_pkt *pkt,
+		      const struct kinet_error *error)
 {
 	unsigned int to, inner = skb->data - skb_network_header(skb);
 	unsigned int before = kinet_before_payload(sk, pkt);
@@ -72,7 +81,7 @@ static void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
 	skb_reset_transport_header(clone);
 	skb_dst_drop(clone);
 	nf_reset_ct(clone);
-	kinet_queue_error(sk, clone, sk->sk_type == SOCK_DGRAM ? pkt->sport : 0,
+	kinet_queue_error(sk, clone, sk->sk_type == SOCK_RAW ? 0 : pkt->sport,
 			  to, error);
 }
 

@@ -371,6 +371,9 @@ void kinet_dgram_error(struct sk_buff *skb, const struct kinet_pkt *pkt,
 void kinet_sock_error(struct sock *sk, struct sk_buff *skb,
 		      const struct kinet_pkt *pkt,
 		      const struct kinet_error *error);
+void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
+		      const struct kinet_pkt *pkt,
+		      const struct kinet_error *error);
 void kinet_local_error(struct sock *sk, const struct kinet_flow *flow, int err,
 		       u32 info);
 void kinet_peer_error(const struct kinet_pkt *pkt,

@@ -278,14 +278,35 @@ static void kinet_stream_new_mtu(struct sock *sk, u32 mtu)
 	}
 }
 
-/* RFC 9293, section 3.9.2.2 (MUST-56); RFC 5461: an established one goes on. */
-static void kinet_stream_told(struct sock *sk, const struct kinet_error *error)
+static bool kinet_stream_begins(const struct sock *sk)
 {
+	return (1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV) &&
+	       !kinet_tcp(sk)->parent;
+}
+
+/*
+ * RFC 9293, section 3.9.2.2 (MUST-56); RFC 5461: an established one goes on, and
+ * its user hears of it only if he has asked for that (MUST-47).
+ */
+static void kinet_stream_told(struct sock *sk, struct sk_buff *skb,
+			      const struct kinet_pkt *pkt,
+			      const struct kinet_error *error)
+{
+	bool asked = kinet_wants_errors(sk, pkt->family);
+
 	WRITE_ONCE(sk->sk_err_soft, error->err);
-	/* Whoever begins a connection wants to know soon. */
-	if ((1 << sk->sk_state) & (TCPF_SYN_SENT | TCPF_SYN_RECV) &&
-	    !kinet_tcp(sk)->parent)
+	/* Nobody can be told in the middle of a call. */
+	if (sock_owned_by_user(sk))
+		return;
+	if (kinet_stream_begins(sk)) {
+		/* Whoever begins a connection wants to know soon. */
+		if (asked)
+			kinet_keep_error(sk, skb, pkt, error);
 		kinet_tcp_fail(sk, error->err);
+	} else if (asked && kinet_tcp(sk)->stood && !kinet_tcp_is_orphan(sk)) {
+		WRITE_ONCE(sk->sk_err, error->err);
+		sk_error_report(sk);
+	}
 }
 
 /* RFC 1122, section 3.2.2.2: the route is another from now on. */
@@ -334,15 +355,15 @@ void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 se
 		goto out;
 	}
 	kinet_count(pkt->net, KINET_ERROR_IN);
-	/* The error comes again with the next segment that is too long. */
-	if (sock_owned_by_user(sk))
+	if (!error->redirect && !error->too_big)
+		kinet_stream_told(sk, skb, pkt, error);
+	else if (sock_owned_by_user(sk))
+		/* It comes again with the next segment. */
 		goto out;
-	if (error->redirect)
+	else if (error->redirect)
 		kinet_stream_redirected(sk, skb);
-	else if (error->too_big)
-		kinet_stream_new_mtu(sk, error->info);
 	else
-		kinet_stream_told(sk, error);
+		kinet_stream_new_mtu(sk, error->info);
 out:
 	bh_unlock_sock(sk);
 	sock_put(sk);
