@@ -121,10 +121,26 @@ def ip4(dice, ends, payload, protocol, *, version=4, words=None, length=None, id
     return first + struct.pack("!H", check) + rest + payload
 
 
-def ip6(_dice, ends, payload, protocol, *, version=6, length=None):
+def ip6(_dice, ends, payload, protocol, *, version=6, length=None, hops=64):
     """IPv6's"""
     length = len(payload) if length is None else length
-    return struct.pack("!IHBB", version << 28, length, protocol, 64) + b"".join(ends) + payload
+    return struct.pack("!IHBB", version << 28, length, protocol, hops) + b"".join(ends) + payload
+
+
+def icmp(family, ends, body: bytes) -> tuple:
+    """A message, whose checksum is 0 yet, and the protocol that it is of"""
+    pseudo, protocol = b"", ICMP
+    if family == INET6:
+        pseudo, protocol = b"".join(ends) + struct.pack("!II", len(body), ICMP6), ICMP6
+    return body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:], protocol
+
+
+def redirect6(quoted: bytes, to: bytes, router: bytes, mac: bytes) -> bytes:
+    """RFC 4861, section 4.5: to whom the packet goes is nearer by another router, which has that
+    address of the link; a message for icmp()"""
+    quoted += bytes(-len(quoted) % 8)
+    return (struct.pack("!BBHI", 137, 0, 0, 0) + router + to + struct.pack("!BB", 2, 1) + mac +
+            struct.pack("!BB6x", 4, 1 + len(quoted) // 8) + quoted)
 
 
 # --- kinds: sound

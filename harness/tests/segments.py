@@ -17,7 +17,7 @@ import topology
 
 from blocked import until
 from kinet import INET, INET6, STREAM, failure
-from malformed import ICMP, ICMP6, checksum, ip4, ip6
+from malformed import checksum, icmp, ip4, ip6
 from peers import reset
 from streams import blocking
 from test_kinet_malformed import Wire
@@ -171,16 +171,14 @@ class Peer(contextlib.ExitStack):
 
     def tell(self, kind, rest: bytes, seq=None):
         """ICMP, of a segment of the host's, by default the first that isn't acknowledged"""
+        body = struct.pack("!BBH", *kind, 0) + rest + self.quoted(seq)
+        self.raw(*icmp(self.family, self.ends, body))
+
+    def quoted(self, seq=None) -> bytes:
+        """The packet of such a segment, as far as ICMP has it"""
         head = struct.pack("!HHIIBBHHH", self.port, self.at.port,
                            (self.at.rcv if seq is None else seq) % ROUND, 0, 5 << 4, ACK, 0, 0, 0)
-        quoted = (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, TCP)
-        body = struct.pack("!BBH", *kind, 0) + rest + quoted
-        pseudo, protocol = b"", ICMP
-        if self.family != INET:
-            pseudo = b"".join(self.ends) + struct.pack("!II", len(body), ICMP6)
-            protocol = ICMP6
-        check = checksum(pseudo + body).to_bytes(2, "big")
-        self.raw(body[:2] + check + body[4:], protocol)
+        return (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, TCP)
 
     def too_big(self, mtu, **change):
         """It is longer than the path takes."""

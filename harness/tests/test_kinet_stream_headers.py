@@ -15,6 +15,7 @@ import topology
 from blocked import until
 from conftest import KernelLog
 from kinet import INET, INET6
+from malformed import icmp, redirect6
 from segments import (ACK, FIN, HOST, MSS, PSH, ROUND, SACK, SACK_OK, STAMPS, SYN, TCP, WSCALE,
                       Host, Peer, Segment, lives, option, padded)
 from streams import Info, blocking, pattern, ready, receive
@@ -319,6 +320,22 @@ def test_redirected(host):
     ready(sock, select.POLLOUT)
     peer.redirect("10.1.0.9")
     lives(blocking(sock), peer)
+
+
+@pytest.mark.parametrize("host", [INET6], ids=["inet6"], indirect=True)
+def test_redirected_by_a_router(net, host, path):
+    """RFC 4861, 8.3: from then on it goes by the router that is said to be nearer."""
+    sock, peer = host.open()
+    lives(sock, peer)
+    message = redirect6(peer.quoted(), peer.ends[0], socket.inet_pton(INET6, "fe80::99"),
+                        net.server.mac())
+    with strange(peer, 0, "fe80::98"):
+        peer.raw(*icmp(INET6, peer.ends, message), hops=255)
+
+    def way():
+        return net.client.run(["ip", "-6", "route", "get", HOST[INET6]]).stdout
+    until(lambda: "via fe80::99" in way(), "the way to be another")
+    lives(sock, peer)
 
 
 def test_offered_size_is_of_the_link(host, kind, path):

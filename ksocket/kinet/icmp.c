@@ -13,8 +13,11 @@
 #include <net/icmp.h>
 #include <net/ip.h>
 #include <net/ipv6.h>
+#include <net/ndisc.h>
 
 #include "kinet.h"
+
+#define KINET_ND_REDIRECT	8	/* bytes before the packet in its option */
 
 /*
  * A packet that was sent, as an answer to it would look. RFC 792 quotes all of
@@ -80,18 +83,24 @@ static bool kinet_is_datagram(const struct kinet_pkt *quoted)
 	return quoted->protocol == READ_ONCE(kinet_net(quoted->net)->wire)->dgram;
 }
 
-/* The kernel's own functions want the quoted packet at the data pointer. */
-static void kinet_tell(struct sk_buff *skb, unsigned int offset,
-		       const struct kinet_pkt *quoted,
+/*
+ * The kernel's own functions want the quoted packet at the data pointer, the
+ * message at the transport's header, and all of a redirect in one piece.
+ */
+static void kinet_tell(struct sk_buff *skb, unsigned int message,
+		       unsigned int offset, const struct kinet_pkt *quoted,
 		       const struct kinet_error *error)
 {
+	unsigned int whole = error->redirect ? skb->len : 0;
 	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
 
 	if (!clone) {
 		kinet_count(quoted->net, KINET_DROP_NO_MEMORY);
 		return;
 	}
-	if (pskb_may_pull(clone, offset + quoted->offset + KINET_HEADER_LEN)) {
+	whole = max(whole, offset + quoted->offset + KINET_HEADER_LEN);
+	if (pskb_may_pull(clone, whole)) {
+		skb_set_transport_header(clone, message);
 		__skb_pull(clone, offset);
 		kinet_raw_error(clone, quoted, error);
 		if (kinet_is_datagram(quoted))
@@ -136,7 +145,30 @@ void kinet_icmp4_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
 	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, 0))
 		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
 	else
-		kinet_tell(skb, offset, &quoted, &error);
+		kinet_tell(skb, pkt->offset, offset, &quoted, &error);
+}
+
+/*
+ * RFC 4861, sections 4.5 and 8.1: a redirect comes from a router of the link,
+ * and has the packet in an option. Return: where, or 0.
+ */
+static unsigned int kinet_redirected6(struct sk_buff *skb,
+				      const struct kinet_pkt *pkt)
+{
+	unsigned int at = pkt->offset + sizeof(struct rd_msg);
+	struct nd_opt_hdr *opt, room;
+
+	if (ipv6_hdr(skb)->hop_limit != 255 ||
+	    !(ipv6_addr_type(&pkt->saddr) & IPV6_ADDR_LINKLOCAL))
+		return 0;
+	do {
+		opt = skb_header_pointer(skb, at, sizeof(room), &room);
+		if (!opt || !opt->nd_opt_len)
+			return 0;
+		if (opt->nd_opt_type == ND_OPT_REDIRECT_HDR)
+			return at + KINET_ND_REDIRECT;
+		at += opt->nd_opt_len * 8;
+	} while (true);
 }
 
 /**
@@ -157,12 +189,16 @@ void kinet_icmp6_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
 	if (!ih || !kinet_icmp6_map(ih->icmp6_type, ih->icmp6_code,
 				    ntohl(ih->icmp6_mtu), &error))
 		return;
+	if (error.redirect)
+		offset = kinet_redirected6(skb, pkt);
+	if (!offset)
+		return;
 	if (!kinet_quoted6(skb, offset, &quoted) || !kinet_is_ours(&quoted))
 		return;
 	if (nf_ip6_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, IPPROTO_ICMPV6))
 		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
 	else
-		kinet_tell(skb, offset, &quoted, &error);
+		kinet_tell(skb, pkt->offset, offset, &quoted, &error);
 }
 
 /**

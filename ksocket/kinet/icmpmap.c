@@ -11,6 +11,7 @@
 #include <linux/icmpv6.h>
 #include <linux/kernel.h>
 #include <linux/string.h>
+#include <net/ndisc.h>
 
 #include "header.h"
 
@@ -131,6 +132,9 @@ bool kinet_icmp6_map(u8 type, u8 code, u32 info, struct kinet_error *error)
 		kinet_icmp_means(error, EPROTO, true);
 		error->info = info;
 		return true;
+	case NDISC_REDIRECT:
+		error->redirect = !code;
+		return !code;
 	default:
 		return false;
 	}

@@ -68,6 +68,8 @@ static const struct icmp_param icmp6_params[] = {
 	{ "parameter problem", 4, 1, 40, true, EPROTO, true, false, false, 40 },
 	{ "echo request", 128, 0, 0, false },
 	{ "neighbour solicitation", 135, 0, 0, false },
+	{ "redirect", 137, 0, 0, true, 0, false, false, true },
+	{ "redirect, unknown code", 137, 1, 0, false },
 	{ "unknown error", 100, 0, 0, false },
 };
 
