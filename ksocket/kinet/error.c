@@ -6,6 +6,7 @@
  * of those that will last; one with IP_RECVERR of all, with the packet.
  */
 #include <linux/errqueue.h>
+#include <linux/icmp.h>
 #include <linux/icmpv6.h>
 #include <net/ip.h>
 #include <net/ip6_route.h>
@@ -23,9 +24,42 @@ bool kinet_wants_errors(const struct sock *sk, u16 family)
 	       ksock_compat_inet_test(sk, RECVERR, recverr);
 }
 
+static bool kinet_wants_extensions(const struct sock *sk, u16 family)
+{
+	return family == AF_INET6 ?
+	       ksock_compat_inet6_test(sk, RECVERR6_RFC4884, recverr_rfc4884) :
+	       ksock_compat_inet_test(sk, RECVERR_RFC4884, recverr_rfc4884);
+}
+
+/* RFC 4884, section 3: which messages say how long the packet in them is, and how */
+static unsigned int kinet_quoted_len(const struct sk_buff *skb, u16 family)
+{
+	if (family == AF_INET)
+		return icmp_hdr(skb)->type == ICMP_DEST_UNREACH ||
+		       icmp_hdr(skb)->type == ICMP_TIME_EXCEEDED ||
+		       icmp_hdr(skb)->type == ICMP_PARAMETERPROB ?
+		       icmp_hdr(skb)->un.reserved[1] * 4 : 0;
+	return icmp6_hdr(skb)->icmp6_type == ICMPV6_DEST_UNREACH ||
+	       icmp6_hdr(skb)->icmp6_type == ICMPV6_TIME_EXCEED ?
+	       icmp6_hdr(skb)->icmp6_datagram_len * 8 : 0;
+}
+
+/* Where extensions begin behind the payload, and whether they are sound */
+static void kinet_find_extensions(const struct sock *sk, const struct sk_buff *skb,
+				  u16 family, struct sock_ee_data_rfc4884 *told)
+{
+	unsigned int len = kinet_quoted_len(skb, family);
+
+	BUILD_BUG_ON(sizeof(struct icmphdr) != sizeof(struct icmp6hdr));
+	memset(told, 0, sizeof(*told));
+	if (len && kinet_wants_extensions(sk, family))
+		ip_icmp_error_rfc4884(skb, told, sizeof(struct icmphdr), len);
+}
+
 static void kinet_queue_error(struct sock *sk, struct sk_buff *skb, __be16 port,
 			      unsigned int addr_offset,
-			      const struct kinet_error *error)
+			      const struct kinet_error *error,
+			      const struct sock_ee_data_rfc4884 *extensions)
 {
 	struct sock_exterr_skb *serr = SKB_EXT_ERR(skb);
 
@@ -35,6 +69,8 @@ static void kinet_queue_error(struct sock *sk, struct sk_buff *skb, __be16 port,
 	serr->ee.ee_type = error->type;
 	serr->ee.ee_code = error->code;
 	serr->ee.ee_info = error->info;
+	if (extensions)
+		serr->ee.ee_rfc4884 = *extensions;
 	serr->addr_offset = addr_offset;
 	serr->port = port;
 	if (sock_queue_err_skb(sk, skb))
@@ -53,7 +89,8 @@ static unsigned int kinet_before_payload(const struct sock *sk,
 /**
  * kinet_keep_error() - have a socket's error queue tell of an error
  * @sk: sock
- * @skb: ICMP packet, its data at our packet's network header in it
+ * @skb: ICMP packet, its data at our packet's network header in it, its own
+ *	 header the transport's
  * @pkt: our packet as an answer to it would look
  * @error: what is wrong
  *
@@ -66,6 +103,7 @@ void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
 {
 	unsigned int to, inner = skb->data - skb_network_header(skb);
 	unsigned int before = kinet_before_payload(sk, pkt);
+	struct sock_ee_data_rfc4884 extensions;
 	struct sk_buff *clone;
 
 	to = inner + (pkt->family == AF_INET ? offsetof(struct iphdr, daddr) :
@@ -78,11 +116,12 @@ void kinet_keep_error(struct sock *sk, struct sk_buff *skb,
 		return;
 	}
 	__skb_pull(clone, before);
+	kinet_find_extensions(sk, clone, pkt->family, &extensions);
 	skb_reset_transport_header(clone);
 	skb_dst_drop(clone);
 	nf_reset_ct(clone);
 	kinet_queue_error(sk, clone, sk->sk_type == SOCK_RAW ? 0 : pkt->sport,
-			  to, error);
+			  to, error, &extensions);
 }
 
 /* Is the sender told? Not who lets routers cut his packets, or ignores them. */
@@ -125,7 +164,10 @@ void kinet_sock_error(struct sock *sk, struct sk_buff *skb,
 		      const struct kinet_error *error)
 {
 	if (error->redirect) {
-		ipv4_sk_redirect(skb, sk);
+		if (pkt->family == AF_INET)
+			ipv4_sk_redirect(skb, sk);
+		else
+			ip6_sk_redirect(skb, sk);
 		return;
 	}
 	kinet_count(pkt->net, KINET_ERROR_IN);
@@ -187,7 +229,7 @@ static void kinet_invent_error(struct sock *sk, u16 family,
 	skb_reset_transport_header(skb);
 	kinet_queue_error(sk, skb, port, family == AF_INET ?
 			  offsetof(struct iphdr, daddr) :
-			  offsetof(struct ipv6hdr, daddr), error);
+			  offsetof(struct ipv6hdr, daddr), error, NULL);
 }
 
 /**
