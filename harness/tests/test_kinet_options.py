@@ -7,6 +7,8 @@ Each test runs with either kind of socket at the end that it is about.
 import ctypes
 import errno
 import fcntl
+import os
+import random
 import select
 import socket
 import struct
@@ -17,14 +19,20 @@ import pytest
 import topology
 
 from blocked import until
-from kinet import INET, INET6, address, talk
+from checksum import checksum
+from kinet import DGRAM, INET, INET6, RAW, STREAM, address, talk
+from malformed import icmp, ip4, ip6, redirect6
 from peers import inet_family
+from test_kinet_malformed import Wire
+from wire import ETHTOOL_SGRO, ETHTOOL_STSO, feature
 
 EITHER = pytest.mark.parametrize("kind", ["ours", "stock"])
 
 # What Python's socket module doesn't name
 IP_RECVTOS, IP_RECVTTL, IP_PKTINFO, IP_MTU_DISCOVER, IP_RECVORIGDSTADDR = 13, 12, 8, 10, 20
 IP_RECVERR, IPV6_RECVERR = 11, 25
+IP_RECVERR_RFC4884, IPV6_RECVERR_RFC4884 = 26, 31
+SO_BUSY_POLL, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID = 46, 49, 56
 IPV6_MTU_DISCOVER = 23
 IPV6_FLOWINFO, IPV6_FLOWLABEL_MGR, IPV6_FLOWINFO_SEND, IPV6_AUTOFLOWLABEL = 11, 32, 33, 70
 IPV6_FL_S_EXCL = 1
@@ -32,6 +40,13 @@ SO_PEEK_OFF, SO_ATTACH_REUSEPORT_CBPF = 42, 51
 SOL_UDP, UDP_CORK, UDP_SEGMENT = 17, 1, 103
 PMTUDISC_DO = 2
 SIOCINQ, SIOCOUTQ = 0x541b, 0x5411
+
+
+@pytest.fixture(name="fresh_pair")
+def fresh():
+    """In which no label has been leased, and nothing learned: both outlive the socket."""
+    with topology.pair() as net:
+        yield net
 
 
 def maker(made, kind):
@@ -257,6 +272,68 @@ def test_error_queue(pair, made, kind, family):
 
 
 @EITHER
+@inet_family
+@pytest.mark.parametrize("wanted, sound", [(0, True), (1, True), (1, False)],
+                         ids=["unasked", "sound", "broken"])
+def test_extended_errors(pair, made, kind, family, wanted, sound):
+    """IP_RECVERR_RFC4884, IPV6_RECVERR_RFC4884: where the extensions are, behind the data"""
+    level, recverr, extended, head = (
+        (socket.IPPROTO_IP, IP_RECVERR, IP_RECVERR_RFC4884, 20) if family == INET else
+        (socket.IPPROTO_IPV6, IPV6_RECVERR, IPV6_RECVERR_RFC4884, 40))
+    sock = maker(made, kind)(pair.client, family)
+    sock.setsockopt(level, recverr, 1)
+    sock.setsockopt(level, extended, wanted)
+    here, there = (socket.inet_pton(family, address(end, family)[0])
+                   for end in (pair.client, pair.server))
+    sock.connect(address(pair.server, family, 9))
+    # RFC 4884, sections 3 to 5: 128 bytes, in words of 4 or 8; ICMP has them one byte later.
+    build = ip4 if family == INET else ip6
+    data = bytes(range(128 - head - 8))
+    quoted = build(random, (here, there), struct.pack(
+        "!HHHH", sock.getsockname()[1], 9, 8 + len(data), 0) + data, socket.IPPROTO_UDP)
+    extension = struct.pack("!BBHHBB", 2 << 4, 0, 0, 8, 1, 1) + b"more"
+    check = checksum(extension) ^ (not sound)
+    extension = extension[:2] + struct.pack("!H", check) + extension[4:]
+    words = struct.pack("!BBHxB2x", 3, 3, 0, 32) if family == INET else (
+        struct.pack("!BBHB3x", 1, 4, 0, 16))
+    packet = build(random, (there, here), *icmp(family, (there, here), words + quoted + extension))
+    wire = made.enter_context(Wire(pair.server, pair.client))
+    wire.sock.send(wire.head[family] + packet)
+    until(lambda: select.select([sock], [], [], 0)[0], "the error")
+    told, control, *_ = sock.recvmsg(512, 512, socket.MSG_ERRQUEUE)
+    assert told == data + extension
+    # RFC 4884 has no say in it: ee_rfc4884.len, and SO_EE_RFC4884_FLAG_INVALID
+    assert struct.unpack_from("=12xHB", control[0][2]) == (
+        (len(data), not sound) if wanted else (0, 0))
+
+
+def way_to(end, host) -> str:
+    """What the routing of IPv6 says"""
+    return end.run(["ip", "-6", "route", "get", host]).stdout
+
+
+@EITHER
+@pytest.mark.parametrize("shape", [DGRAM, RAW], ids=["dgram", "raw"])
+def test_redirected_by_a_router(fresh_pair, made, kind, shape):
+    """RFC 4861, 8.3: what the first router of the way says of another is heeded."""
+    end, host, first, nearer = fresh_pair.client, "fd00:99::1", "fe80::98", "fe80::99"
+    end.knows([first], fresh_pair.server)
+    topology.ip([f"route add fd00:99::/64 via {first} dev eth"], end.name)
+    sock = maker(made, kind)(end, INET6, shape, protocol=0 if shape == DGRAM else 99)
+    sock.connect((host, 9 if shape == DGRAM else 0))
+    assert f"via {first}" in way_to(end, host)
+    here, to, first, router = (socket.inet_pton(INET6, one)
+                               for one in (end.v6, host, first, nearer))
+    quoted = ip6(random, (here, to), struct.pack("!HHI", sock.getsockname()[1], 9, 0),
+                 socket.IPPROTO_UDP if shape == DGRAM else 99)
+    message = redirect6(quoted, to, router, fresh_pair.server.mac())
+    wire = made.enter_context(Wire(fresh_pair.server, end))
+    wire.sock.send(wire.head[INET6] + ip6(random, (first, here), *icmp(
+        INET6, (first, here), message), hops=255))
+    until(lambda: f"via {nearer}" in way_to(end, host), "the way to be another")
+
+
+@EITHER
 @pytest.mark.parametrize("option", [(socket.IPPROTO_IP, IP_RECVERR),
                                     (socket.IPPROTO_IPV6, IPV6_RECVERR)], ids=["ip", "ipv6"])
 @pytest.mark.parametrize("mapped", [False, True], ids=["six", "mapped"])
@@ -291,13 +368,6 @@ def test_unconnected_hears_of_no_error(pair, made, kind, family):
     sock.sendto(b"x", to)
     talk(sock, peer)
     assert not sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
-
-
-@pytest.fixture(name="fresh_pair")
-def fresh():
-    """In which no label has been leased: one outlives its socket."""
-    with topology.pair() as net:
-        yield net
 
 
 def lease(sock, host, label, share) -> None:
@@ -568,3 +638,42 @@ def test_bundles(pair, made, family, end):
     data = bytes(range(256)) * 5
     sender.sendto(data, sock.getsockname())
     assert [sock.recv(2000) for _ in range(3)] == [data[:500], data[500:1000], data[1000:]]
+
+
+def told_of_way(sock):
+    """SO_INCOMING_CPU, and whether there is a SO_INCOMING_NAPI_ID"""
+    return (sock.getsockopt(socket.SOL_SOCKET, SO_INCOMING_CPU),
+            sock.getsockopt(socket.SOL_SOCKET, SO_INCOMING_NAPI_ID) > 0)
+
+
+@EITHER
+@inet_family
+@pytest.mark.parametrize("shape", [DGRAM, STREAM], ids=["dgram", "stream"])
+def test_way_in(made, kind, family, shape):
+    """SO_INCOMING_CPU, SO_INCOMING_NAPI_ID: by which processor and which queue something came;
+    SO_BUSY_POLL: the queue is asked."""
+    with topology.pair() as net:
+        for end in (net.client, net.server):
+            feature(end, ETHTOOL_STSO, 0)
+            feature(end, ETHTOOL_SGRO, 1)               # Both together, it has NAPI.
+        one, other = (maker(made, kind)(end, family, shape) for end in (net.client, net.server))
+        assert told_of_way(one) == told_of_way(other) == (-1, False)
+        if shape == STREAM:
+            other.listen()
+            one.connect(other.getsockname())
+            other = made.enter_context(other.accept()[0])
+        else:
+            one.sendto(b"?", other.getsockname())
+            other.recv(1)
+            # Of one without a peer, the next may come another way.
+            assert told_of_way(other) == (-1, True)
+            one.connect(other.getsockname())
+            other.connect(one.getsockname())
+        for sock in (one, other):
+            sock.setsockopt(socket.SOL_SOCKET, SO_BUSY_POLL, 50)
+            sock.settimeout(None)
+        for sock, peer in ((one, other), (other, one)):
+            sock.send(b"data")
+            assert peer.recv(4) == b"data"
+            cpu, has_queue = told_of_way(peer)
+            assert cpu in range(os.cpu_count()) and has_queue

@@ -21,9 +21,8 @@ pytestmark = pytest.mark.smoke
 KINDS = ("ours", "stock")
 LEVELS = {"socket": socket.SOL_SOCKET, "ip": socket.IPPROTO_IP, "ipv6": socket.IPPROTO_IPV6,
           "tcp": 6, "udp": 17, "icmpv6": 58, "raw": 255, "none": 200}
-# What tells one socket from another: SO_PROTOCOL, SO_INCOMING_CPU, SO_INCOMING_NAPI_ID,
-# SO_COOKIE, SO_NETNS_COOKIE, IP_PROTOCOL
-OWN = {*((socket.SOL_SOCKET, name) for name in (38, 49, 56, 57, 71)), (socket.IPPROTO_IP, 52)}
+# What tells one socket from another: SO_PROTOCOL, SO_COOKIE, SO_NETNS_COOKIE, IP_PROTOCOL
+OWN = {*((socket.SOL_SOCKET, name) for name in (38, 57, 71)), (socket.IPPROTO_IP, 52)}
 # What kinet hasn't: SO_ZEROCOPY, IP_OPTIONS, IP_ROUTER_ALERT, IP_RETOPTS, IPV6_ADDRFORM,
 # UDP's but for UDP_CORK
 LACKS = {(socket.SOL_SOCKET, 60), *((socket.IPPROTO_IP, name) for name in (4, 5, 7)),
@@ -39,8 +38,9 @@ LACKS_STREAM = {*((6, name) for name in (14, 16, 17, *range(19, 25), *range(27, 
 # TCP_INFO and SO_MEMINFO tell of the moment, TCP_CONGESTION of a choice of the module's,
 # SO_PEERNAME of a port
 OWN_STREAM = {(6, 11), (6, 13), (socket.SOL_SOCKET, 28), (socket.SOL_SOCKET, 55)}
-# TCP_WINDOW_CLAMP of a connection where nobody has set it: the host leaves out a segment
-OWN_CONNECTION = {(6, 10)}
+# TCP_WINDOW_CLAMP of a connection where nobody has set it: the host leaves out a segment;
+# SO_INCOMING_CPU, which tells of the moment
+OWN_CONNECTION = {(6, 10), (socket.SOL_SOCKET, 49)}
 PEEK_OFF = (socket.SOL_SOCKET, 42)
 REFERENCES = Path("/sys/module/kinet/refcnt")
 

@@ -4,6 +4,7 @@
  */
 #include <linux/filter.h>
 #include <linux/udp.h>
+#include <net/busy_poll.h>
 #include <net/inet_common.h>
 #include <net/ip.h>
 #include <net/ip6_checksum.h>
@@ -53,6 +54,20 @@ void kinet_strip(struct sk_buff *skb)
 	skb->dev = NULL;
 }
 
+/*
+ * SO_INCOMING_CPU, SO_INCOMING_NAPI_ID: of one that has no peer, where the first
+ * came is as good as any.
+ */
+static void kinet_dgram_note_way(struct sock *sk, const struct sk_buff *skb)
+{
+	if (sk->sk_state == TCP_ESTABLISHED) {
+		sk_mark_napi_id(sk, skb);
+		sk_incoming_cpu_update(sk);
+	} else {
+		sk_mark_napi_id_once(sk, skb);
+	}
+}
+
 /**
  * kinet_sock_queue() - give a packet to a socket
  * @sk: sock
@@ -75,8 +90,10 @@ int kinet_sock_queue(struct sock *sk, struct sk_buff *skb,
 		kinet_drop(skb, pkt, refusal);
 		return -EPERM;
 	}
-	if (sk->sk_type == SOCK_DGRAM)
+	if (sk->sk_type == SOCK_DGRAM) {
 		__skb_pull(skb, KINET_HEADER_LEN);
+		kinet_dgram_note_way(sk, skb);
+	}
 	kinet_prepare_control(sk, skb);
 	kinet_strip(skb);
 	err = kinet_buffer_add(sk, skb);

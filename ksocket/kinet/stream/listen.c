@@ -7,6 +7,7 @@
  * without its lock; @queue_lock guards both lists, and its state when a child is
  * added to one, so that none is forgotten. It is inside a child's lock.
  */
+#include <net/busy_poll.h>
 #include <net/ip.h>
 #include <net/transp_v6.h>
 #include <net/xfrm.h>
@@ -171,6 +172,7 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 	bh_lock_sock(child);
 	kinet_tcp_child_init(child, sk);
 	kinet_tcp_child_origin(child, skb, pkt);
+	sk_mark_napi_id_set(child, skb);
 	if (kinet_tcp_child_begin(sk, child, pkt, seg)) {
 		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
 		sock_set_flag(child, SOCK_DEAD);

@@ -4,6 +4,7 @@
  */
 #include <linux/splice.h>
 #include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/inet_common.h>
 #include <asm/ioctls.h>
 #include <linux/sockios.h>
@@ -153,6 +154,15 @@ static struct sk_buff *kinet_tcp_skb_at(struct sock *sk, u32 seq)
 	return NULL;
 }
 
+/* SO_BUSY_POLL: the device is asked for more before anybody sleeps. */
+static void kinet_tcp_busy_poll(struct sock *sk, int flags)
+{
+	if (sk_can_busy_loop(sk) &&
+	    skb_queue_empty_lockless(&sk->sk_receive_queue) &&
+	    READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
+		sk_busy_loop(sk, flags & MSG_DONTWAIT);
+}
+
 /* All that is there. Return: 0, 1 at the mark, or an errno. */
 static int kinet_tcp_copy(struct sock *sk, struct kinet_reading *r)
 {
@@ -277,6 +287,7 @@ int kinet_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 
 	if (unlikely(flags & MSG_ERRQUEUE))
 		return inet_recv_error(sk, msg, len, addr_len);
+	kinet_tcp_busy_poll(sk, flags);
 	lock_sock(sk);
 	ret = -ENOTCONN;
 	if (sk->sk_state == TCP_LISTEN)

@@ -3,6 +3,7 @@
  * Segments that arrive: whose are they?
  */
 #include <linux/tcp.h>
+#include <net/busy_poll.h>
 #include <net/inet6_hashtables.h>
 #include <net/inet_common.h>
 #include <net/inet_hashtables.h>
@@ -94,6 +95,8 @@ static void kinet_stream_give(struct sock *sk, struct sk_buff *skb,
 		kinet_drop(skb, pkt, refusal);
 		return;
 	}
+	sk_mark_napi_id(sk, skb);
+	sk_incoming_cpu_update(sk);
 	kinet_strip(skb);
 	bh_lock_sock_nested(sk);
 	if (!sock_owned_by_user(sk)) {
