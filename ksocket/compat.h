@@ -104,6 +104,17 @@ static inline unsigned long ksock_compat_inet_cmsg_flags(const struct sock *sk)
 #endif
 }
 
+/* IP_LOCAL_PORT_RANGE: lowest port | highest << 16, each 0 when it isn't set */
+static inline u32 ksock_compat_local_port_range(const struct sock *sk)
+{
+#if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
+	return READ_ONCE(inet_sk(sk)->local_port_range);
+#else
+	return inet_sk(sk)->local_port_range.lo |
+	       (u32)inet_sk(sk)->local_port_range.hi << 16;
+#endif
+}
+
 /* The host's UDP sockets, which may be a namespace's own since 6.2 */
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define ksock_compat_udp_table(net)	((net)->ipv4.udp_table)

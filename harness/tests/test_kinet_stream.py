@@ -24,6 +24,7 @@ from wire import chain, rules
 pytestmark = pytest.mark.smoke
 
 MANY, ROUNDS, SOME = 1000, 100, 20
+IP_LOCAL_PORT_RANGE = 51
 RANGE = {"ours": "net.kinet.ip_local_port_range", "stock": "net.ipv4.ip_local_port_range"}
 RANGES = (20000, 20009), (30000, 30009)
 DROPS = chain("input", "ip protocol tcp drop", "ip6 nexthdr tcp drop")
@@ -299,6 +300,31 @@ def test_range_that_changes():
                 assert any(low <= port <= high for low, high in RANGES)
                 reset(client)
                 server.close()
+
+
+@EITHER
+@inet_family
+@pytest.mark.parametrize("shape", [STREAM, DGRAM], ids=["stream", "dgram"])
+def test_range_of_its_own(pair, made, kind, family, shape):
+    """IP_LOCAL_PORT_RANGE: an end counts when it is in the namespace's range."""
+    low, high = {"ours": (20000, 32767), "stock": (32768, 60999)}[kind]
+    with Streams(pair.client, pair.server, (kind, "stock")) as streams:
+        to = streams.listener(family).getsockname()
+        for first, last, least, most in ((low + 100, low + 103, low + 100, low + 103),
+                                         (high - 1, 0, high - 1, high), (0, low + 1, low, low + 1),
+                                         (low - 20, low - 10, low, high)):
+            binds, connects = (maker(made, kind)(pair.client, family, shape, bind=False)
+                               for _ in range(2))
+            for sock in (binds, connects):
+                if failure(sock.setsockopt, socket.IPPROTO_IP, IP_LOCAL_PORT_RANGE,
+                           struct.pack("I", first | last << 16)) == errno.ENOPROTOOPT:
+                    pytest.skip("this kernel has no IP_LOCAL_PORT_RANGE")
+            binds.bind(address(pair.client, family))
+            connects.connect(to)
+            for sock in (binds, connects):
+                assert least <= sock.getsockname()[1] <= most, (first, last)
+            reset(connects)
+            binds.close()
 
 
 def test_no_port_is_left(kinds):

@@ -252,6 +252,8 @@ struct kinet_table {
 struct kinet_table *kinet_table_new(void);
 void kinet_table_free(struct kinet_table *table);
 int kinet_get_port(struct sock *sk, unsigned short port);
+void kinet_port_range(const struct sock *sk, unsigned int *low,
+		      unsigned int *high);
 int kinet_listen_port(struct sock *sk);
 void kinet_unhash(struct sock *sk);
 void kinet_port_drop(struct sock *sk);

@@ -180,16 +180,41 @@ unclaim:
 	return err;
 }
 
+/**
+ * kinet_port_range() - between which ports a sock gets one
+ * @sk: sock
+ * @low: where the lowest is stored
+ * @high: where the highest is stored
+ *
+ * IP_LOCAL_PORT_RANGE narrows what net.kinet.ip_local_port_range says; an end
+ * that isn't in that means nothing.
+ *
+ * Context: kinet_net.lock is held: one end of an old pair and one of a new would
+ * be no range.
+ */
+void kinet_port_range(const struct sock *sk, unsigned int *low, unsigned int *high)
+{
+	const struct kinet_net *kn = kinet_net(sock_net(sk));
+	u32 range = ksock_compat_local_port_range(sk);
+	unsigned int first = range & U16_MAX, last = range >> 16;
+
+	lockdep_assert_held(&kn->lock);
+	*low = kn->ports[0];
+	*high = kn->ports[1];
+	if (first >= *low && first <= *high)
+		*low = first;
+	if (last >= *low && last <= *high)
+		*high = last;
+}
+
 /* A port that we don't have may be the host's; then its neighbour is tried. */
 static int kinet_port_any(struct sock *sk)
 {
-	struct kinet_net *kn = kinet_net(sock_net(sk));
 	const unsigned long *taken = kinet_table(sk)->ports;
-	unsigned int high = READ_ONCE(kn->ports[1]);
-	unsigned int low = READ_ONCE(kn->ports[0]);
-	unsigned int tries;
+	unsigned int low, high, tries;
 	int port, err;
 
+	kinet_port_range(sk, &low, &high);
 	port = kinet_port_choose(taken, low, high, get_random_u32());
 	for (tries = low; port > 0 && tries <= high; tries++) {
 		err = -EADDRINUSE;

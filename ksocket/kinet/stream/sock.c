@@ -271,10 +271,8 @@ static int kinet_tcp_enter_table(struct sock *sk)
 	kinet_tcp_set_ends(sk);
 	if (inet_sk(sk)->inet_num)
 		return kinet_conn_add(sk);
-	/* One of an old pair and one of a new would be no range. */
 	mutex_lock(&kn->lock);
-	low = kn->ports[0];
-	high = kn->ports[1];
+	kinet_port_range(sk, &low, &high);
 	mutex_unlock(&kn->lock);
 	err = kinet_conn_add_any(sk, low, high);
 	if (!err)
