@@ -12,7 +12,7 @@ import netlink
 import pytest
 
 from conftest import BUILD
-from kinet import INET, INET6, RAW, address
+from kinet import INET, INET6, RAW, STREAM, address
 from netlink import Diag, dump, request
 from peers import inet_family
 from test_kinet_security import SOMEBODY, be_somebody, files_of, in_child
@@ -22,14 +22,15 @@ pytestmark = pytest.mark.smoke
 
 MANY = 300                      # sockets: some pages of them
 ESTABLISHED, CLOSE = 1, 7       # states
-UDP, RAWS, ANY = socket.IPPROTO_UDP, socket.IPPROTO_RAW, 200
+TCP, UDP, RAWS, ANY = socket.IPPROTO_TCP, socket.IPPROTO_UDP, socket.IPPROTO_RAW, 200
 SO_COOKIE, SO_MARK = 57, 36
 
 
-def listed(end, family, **what) -> dict:
-    """The rows of an end's namespace, by their inodes"""
+def listed(end, family, kind="ours", **what) -> dict:
+    """The rows of an end's namespace, by their inodes, which nobody's connections don't have"""
     with end:
-        rows = dump(kinet.families()[family], **what)
+        rows = dump(kinet.families()[family] if kind == "ours" else family, **what)
+    rows = [row for row in rows if row.inode]
     found = {row.inode: row for row in rows}
     assert len(found) == len(rows)
     return found
@@ -85,12 +86,13 @@ def test_selected(pair, made, family):
     connected = made.ours(pair.client, family, port=6102)
     connected.connect(address(pair.server, family, 6103))
     raw = made.ours(pair.client, family, RAW, protocol=ANY)
-    everything = {inode(sock) for sock in (dgram, connected, raw)}
+    stream = made.ours(pair.client, family, STREAM, port=6104)
+    everything = {inode(sock) for sock in (dgram, connected, raw, stream)}
     for what, wanted in [
             ({}, everything),
-            ({"protocol": UDP}, everything - {inode(raw)}),
+            ({"protocol": UDP}, {inode(dgram), inode(connected)}),
             ({"protocol": RAWS}, {inode(raw)}),
-            ({"protocol": socket.IPPROTO_TCP}, set()),
+            ({"protocol": TCP}, {inode(stream)}),
             ({"states": 1 << ESTABLISHED}, {inode(connected)}),
             ({"states": 1 << CLOSE}, everything - {inode(connected)}),
             ({"sport": 6101}, {inode(dgram)}), ({"dport": 6103}, {inode(connected)}),
@@ -119,17 +121,19 @@ def test_for_the_administrator(pair, made):
         assert in_child(be_somebody, ask) == 0
 
 
-def test_pages(pair, made):
+@pytest.mark.parametrize("kind, how, ext", [
+    (RAW, {"protocol": ANY}, 0), (STREAM, {}, 1 << netlink.INFO - 1)], ids=["raw", "stream"])
+def test_pages(pair, made, kind, how, ext):
     """Who is there all the time is listed once, whoever comes and goes meanwhile."""
-    socks = [made.ours(pair.client, INET, RAW, bind=False, protocol=ANY) for _ in range(MANY)]
+    socks = [made.ours(pair.client, INET, kind, bind=False, **how) for _ in range(MANY)]
     inodes = [inode(sock) for sock in socks]
     with pair.client, Diag() as diag:
-        diag.send(request(kinet.families()[INET]))
+        diag.send(request(kinet.families()[INET], ext=ext))
         first, last = diag.page()
         assert not last and [row.inode for row in first] == inodes[:len(first)]
         for sock in socks[:len(first):2] + socks[-3:]:
             sock.close()
-        late = made.ours(pair.client, INET, RAW, bind=False, protocol=ANY)
+        late = made.ours(pair.client, INET, kind, bind=False, **how)
         second, last = diag.page()
         assert second and not last
         rows = first + second + diag.rest()
@@ -163,7 +167,7 @@ def test_malformed_requests(pair, made, family):
         assert diag.answer(whole, flags=0) == errno.EOPNOTSUPP
         assert diag.answer(whole, kind=netlink.DESTROY, flags=0) == errno.EOPNOTSUPP
         for protocol in range(256):
-            known = protocol in (0, socket.IPPROTO_TCP, UDP, RAWS)
+            known = protocol in (0, TCP, UDP, RAWS)
             assert diag.answer(request(kinet.families()[family], protocol)) == (
                 0 if known else errno.ENOENT)
         # Attributes that are not looked at, of whatever length

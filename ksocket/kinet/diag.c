@@ -9,7 +9,9 @@
  */
 #include <linux/inet_diag.h>
 #include <linux/sock_diag.h>
+#include <linux/tcp.h>
 #include <net/netlink.h>
+#include <ksocket/family.h>
 
 #include "kinet.h"
 
@@ -79,6 +81,24 @@ static void kinet_diag_ends(struct inet_diag_sockid *id, struct sock *sk)
 	}
 }
 
+/* What TCP_INFO tells; it waits for the lock, as that does. */
+static int kinet_diag_info(struct sk_buff *skb, struct sock *sk)
+{
+	struct ksock_option opt = { .level = SOL_TCP, .name = TCP_INFO };
+	int err;
+
+	if (sk->sk_type != SOCK_STREAM)
+		return 0;
+	err = kinet_get_option(sk, &opt);
+	return err ?: nla_put_64bit(skb, INET_DIAG_INFO, opt.len, opt.value,
+				    INET_DIAG_PAD);
+}
+
+static bool kinet_diag_asked(const struct inet_diag_req_v2 *req, int attribute)
+{
+	return req->idiag_ext & 1 << (attribute - 1);
+}
+
 /* Marks are their administrator's, as with the host's sockets. */
 static int kinet_diag_attributes(struct sk_buff *skb, struct sock *sk,
 				 const struct inet_diag_req_v2 *req, bool admin)
@@ -93,8 +113,10 @@ static int kinet_diag_attributes(struct sk_buff *skb, struct sock *sk,
 		err = nla_put_u8(skb, INET_DIAG_SKV6ONLY, ipv6_only_sock(sk));
 	if (!err && admin)
 		err = nla_put_u32(skb, INET_DIAG_MARK, READ_ONCE(sk->sk_mark));
-	if (!err && req->idiag_ext & 1 << (INET_DIAG_SKMEMINFO - 1))
+	if (!err && kinet_diag_asked(req, INET_DIAG_SKMEMINFO))
 		err = sock_diag_put_meminfo(sk, skb, INET_DIAG_SKMEMINFO);
+	if (!err && kinet_diag_asked(req, INET_DIAG_INFO))
+		err = kinet_diag_info(skb, sk);
 	return err;
 }
 
@@ -114,8 +136,7 @@ static int kinet_diag_fill(struct sk_buff *skb, struct netlink_callback *cb,
 	r->idiag_family = sk->sk_family;
 	r->idiag_state = READ_ONCE(sk->sk_state);
 	kinet_diag_ends(&r->id, sk);
-	r->idiag_rqueue = sk_rmem_alloc_get(sk);
-	r->idiag_wqueue = sk_wmem_alloc_get(sk);
+	kinet_waiting(sk, &r->idiag_rqueue, &r->idiag_wqueue);
 	r->idiag_uid = from_kuid_munged(sk_user_ns(NETLINK_CB(asked).sk),
 					sock_i_uid(sk));
 	r->idiag_inode = sock_i_ino(sk);
@@ -127,25 +148,50 @@ static int kinet_diag_fill(struct sk_buff *skb, struct netlink_callback *cb,
 	return 0;
 }
 
+/*
+ * The next one that the request selects, held. It is behind @sk, if that is
+ * still there; or else the first that is younger than all up to @serial.
+ */
+static struct sock *kinet_diag_next(struct kinet_net *kn, struct sock *sk,
+				    unsigned long serial,
+				    const struct inet_diag_req_v2 *req)
+{
+	struct kinet_sock *k = list_entry(&kn->socks, struct kinet_sock, node);
+	struct sock *found = NULL;
+
+	spin_lock_bh(&kn->socks_lock);
+	if (sk && !list_empty(&kinet_sk(sk)->node))
+		k = kinet_sk(sk);
+	list_for_each_entry_continue(k, &kn->socks, node) {
+		if (k->serial > serial &&
+		    kinet_diag_selects(req, &k->inet.sk) &&
+		    refcount_inc_not_zero(&k->inet.sk.sk_refcnt)) {
+			found = &k->inet.sk;
+			break;
+		}
+	}
+	spin_unlock_bh(&kn->socks_lock);
+	return found;
+}
+
 /* Each page begins behind the socket that was the last one of the page before. */
 static int kinet_diag_dump(struct sk_buff *skb, struct netlink_callback *cb)
 {
 	struct kinet_net *kn = kinet_net(sock_net(skb->sk));
 	bool admin = netlink_net_capable(cb->skb, CAP_NET_ADMIN);
-	struct kinet_sock *k;
+	const struct inet_diag_req_v2 *req = nlmsg_data(cb->nlh);
+	struct sock *next, *sk = NULL;
 
-	spin_lock_bh(&kn->socks_lock);
-	list_for_each_entry(k, &kn->socks, node) {
-		struct sock *sk = &k->inet.sk;
-
-		if (k->serial <= (unsigned long)cb->args[0])
-			continue;
-		if (kinet_diag_selects(nlmsg_data(cb->nlh), sk) &&
-		    kinet_diag_fill(skb, cb, sk, admin))
+	while ((next = kinet_diag_next(kn, sk, cb->args[0], req))) {
+		if (sk)
+			sock_put(sk);
+		sk = next;
+		if (kinet_diag_fill(skb, cb, sk, admin))
 			break;
-		cb->args[0] = k->serial;
+		cb->args[0] = kinet_sk(sk)->serial;
 	}
-	spin_unlock_bh(&kn->socks_lock);
+	if (sk)
+		sock_put(sk);
 	return skb->len;
 }
 

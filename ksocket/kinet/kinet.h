@@ -228,8 +228,9 @@ extern const struct proto_ops kinet6_raw_ops;
 extern const struct proto_ops kinet_stream_ops;
 extern const struct proto_ops kinet6_stream_ops;
 
-/* --- query.c: what ksocket asks --- */
+/* --- query.c: what ksocket asks, and who lists sockets --- */
 
+void kinet_waiting(struct sock *sk, u32 *in, u32 *out);
 int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len);
 
 /* --- table.c: who has which port --- */
@@ -357,6 +358,7 @@ void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 se
 void kinet_stream_stop(struct sock *sk);
 int kinet_stream_get_option(struct sock *sk, struct ksock_option *opt);
 void kinet_stream_query(struct sock *sk, struct ksock_query *query);
+void kinet_stream_waiting(const struct sock *sk, u32 *in, u32 *out);
 const char *kinet_stream_state(const struct sock *sk);
 int kinet_store_init(void);
 void kinet_store_exit(void);

@@ -82,6 +82,7 @@ static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 {
 	const struct kinet_sock *k = kinet_sk(sk);
 	const struct inet_sock *inet = inet_sk(sk);
+	u32 in, out;
 
 	if (sk->sk_type == SOCK_RAW)
 		seq_printf(seq, "raw/%u", k->raw_protocol);
@@ -92,8 +93,8 @@ static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 		       htons(inet->inet_num));
 	kinet_show_end(seq, sk, inet->inet_daddr, &sk->sk_v6_daddr,
 		       inet->inet_dport);
-	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_sock_state(sk),
-		   sk_rmem_alloc_get(sk), sk_wmem_alloc_get(sk),
+	kinet_waiting(sk, &in, &out);
+	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_sock_state(sk), in, out,
 		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),
 		   sock_i_ino(sk), atomic_read(&sk->sk_drops));
 }

@@ -35,6 +35,26 @@ static void kinet_query_fill(struct sock *sk, struct ksock_query *query)
 	query->reason = err ? err : -1;
 }
 
+/**
+ * kinet_waiting() - what waits at a socket
+ * @sk: sock; without the lock it may be a moment old
+ * @in: where the bytes to be received are stored, what they are kept in
+ *	included unless it is a stream; a listener's connections to be accepted
+ * @out: likewise, to be sent, or a stream's to be acknowledged; how many
+ *	 connections may wait
+ *
+ * Context: Any.
+ */
+void kinet_waiting(struct sock *sk, u32 *in, u32 *out)
+{
+	if (sk->sk_type == SOCK_STREAM) {
+		kinet_stream_waiting(sk, in, out);
+		return;
+	}
+	*in = sk_rmem_alloc_get(sk);
+	*out = sk_wmem_alloc_get(sk);
+}
+
 static void kinet_query_state(struct sock *sk, struct ksock_query *query)
 {
 	if (sk->sk_type == SOCK_STREAM)

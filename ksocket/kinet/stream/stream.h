@@ -391,6 +391,15 @@ static inline bool kinet_tcp_has_to_tell(const struct kinet_tcp *tp)
 	       (tp->sacks && kinet_range_len(&tp->later.twice));
 }
 
+/* What isn't read, an urgent byte and what is behind it included; likewise */
+static inline u32 kinet_tcp_unread(const struct kinet_tcp *tp)
+{
+	s32 left = READ_ONCE(tp->rcv.nxt) - READ_ONCE(tp->fin_seen) -
+		   READ_ONCE(tp->copied_seq);
+
+	return max(left, 0);
+}
+
 /* The number behind all that is to be sent: the FIN has one, too. */
 static inline u32 kinet_tcp_end_seq(const struct kinet_tcp *tp)
 {
