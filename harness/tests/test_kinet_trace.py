@@ -2,9 +2,15 @@
 """kinet's tracepoints: each packet that is dropped, each error that is told."""
 
 import contextlib
+import ctypes
 import errno
+import os
+import re
+import select
 import socket
 import struct
+import subprocess
+from pathlib import Path
 
 import kinet
 import pytest
@@ -12,26 +18,36 @@ import topology
 
 from blocked import until
 from checksum import checksum
-from kinet import INET, RAW, address
+from kinet import INET, INET6, RAW, address
+from nfqueue import Queue
 from peers import inet_family
+from segments import ACK, HOST, NEEDS_FRAGMENTS, PACKET_TOO_BIG, RST, SYN, Host, Peer
+from states import STATES
+from streams import set_option, tcp
+from test_kinet_coexist import MODULAR
 from tracing import traced
+from wire import chain, rules
 
 pytestmark = pytest.mark.smoke
 
 UDP = socket.IPPROTO_UDP
 PORT, FROM = 6200, 6201
 IP_MTU_DISCOVER, IPV6_MTU_DISCOVER, DO = 10, 23, 2
+ATTACH_FILTER, RCVBUFFORCE = 26, 33                 # SO_*
+DEFER_ACCEPT, USER_TIMEOUT = 9, 18                  # TCP_*
+MEM = Path("/proc/1/root/proc/sys/net/kinet/mem")
+FAR = 1_000_000                                     # beyond any window here
 
 
 @pytest.fixture(name="trace")
 def kinet_traced():
     """What kinet has traced: a function that returns a dictionary for each line of a tracepoint"""
     with traced("kinet") as lines:
-        yield lambda name: [dict(pair.split("=", 1) for pair in text.split())
+        yield lambda name: [dict(re.findall(r"(\w+)=(.*?)(?= \w+=|$)", text))
                             for point, text in lines() if point == name]
 
 
-# --- packets that are dropped, each by a function that has it happen once
+# --- datagrams that are dropped, each by a function that has it happen once
 
 def listener(net, made, family):
     """Who is sent to"""
@@ -43,17 +59,25 @@ def datagram(net, made, family, data=b"x"):
     made.stock(net.client, family, port=FROM).sendto(data, address(net.server, family, PORT))
 
 
-def written(net, made, family, length, right):
+def right(check):
+    """0 would be none."""
+    return check or 0xffff
+
+
+def wrong(check):
+    """Neither right nor none"""
+    return check % 0xffff + 1
+
+
+def written(net, made, family, length, summed):
     """One that no host would send: header by header"""
     data = b"data"
     header = struct.pack("!HHH", FROM, PORT, length)
     ends = b"".join(socket.inet_pton(family, address(end, family)[0])
                     for end in (net.client, net.server))
     check = checksum(ends + struct.pack("!II", 8 + len(data), UDP) + header + bytes(2) + data)
-    if not right:
-        check = check % 0xffff + 1          # neither this nor 0, which is none
     sender = made.stock(net.client, family, RAW, protocol=UDP)
-    sender.sendto(header + struct.pack("!H", check or 0xffff) + data, address(net.server, family))
+    sender.sendto(header + struct.pack("!H", summed(check)) + data, address(net.server, family))
 
 
 def no_socket(net, made, family):
@@ -81,35 +105,292 @@ def buffer_full(net, made, family):
 def bad_length(net, made, family):
     """More than the packet has"""
     listener(net, made, family)
-    written(net, made, family, 13, True)
+    written(net, made, family, 13, right)
 
 
 def bad_checksum(net, made, family):
     """Another one"""
     listener(net, made, family)
-    written(net, made, family, 12, False)
+    written(net, made, family, 12, wrong)
 
 
+def no_checksum(net, made, family):
+    """None, which RFC 8200, section 8.1, forbids"""
+    listener(net, made, family)
+    written(net, made, family, 12, lambda check: 0)
+
+
+def filtered(net, made, family):
+    """The user's own filter takes nothing."""
+    nothing(listener(net, made, family))
+    datagram(net, made, family)
+
+
+def nothing(sock):
+    """ret 0"""
+    program = ctypes.create_string_buffer(struct.pack("HBBI", 6, 0, 0, 0))
+    set_option(sock, ATTACH_FILTER, struct.pack("HxxxxxxP", 1, ctypes.addressof(program)))
+
+
+def no_memory(net, made, family):
+    """What all of kinet's buffers together may have is used up; each CPU's account is exact to
+    within a megabyte."""
+    set_option(listener(net, made, family), RCVBUFFORCE, 4 << 20)
+    sender, limits = made.stock(net.client, family, port=FROM), MEM.read_text("ascii")
+
+    def seen():
+        counters = kinet.snmp(net.server)
+        return counters["DgramIn"], counters["DropNoMemory"]
+    MEM.write_text("0 0 0", "ascii")
+    try:
+        before = now = seen()
+        while now[1] == before[1]:
+            sender.sendto(bytes(60_000), address(net.server, family, PORT))
+            until(lambda was=now: seen() != was, "the datagram")
+            now = seen()
+    finally:
+        MEM.write_text(limits, "ascii")
+
+
+def policy(net, made, family):
+    """IPsec's: nothing for this port"""
+    listener(net, made, family)
+    prefix = "0.0.0.0/0" if family == INET else "::/0"
+    try:
+        net.server.run(["ip", "xfrm", "policy", "add", "src", prefix, "dst", prefix, "proto", "udp",
+                        "dport", str(PORT), "dir", "in", "action", "block"])
+    except subprocess.CalledProcessError:
+        pytest.skip("this kernel has no policies that ip(8) could add (XFRM_USER)")
+    datagram(net, made, family)
+
+
+ONLY_IPV6 = {"NoChecksum"}        # RFC 768 lets senders do so
 DROPS = {"NoSocket": no_socket, "MinTtl": min_ttl, "BufferFull": buffer_full,
-         "BadLength": bad_length, "BadChecksum": bad_checksum}
+         "BadLength": bad_length, "BadChecksum": bad_checksum, "NoChecksum": no_checksum,
+         "Filtered": filtered, "NoMemory": no_memory, "Policy": policy}
 
 
-@pytest.mark.parametrize("reason", DROPS)
-@inet_family
+@pytest.mark.parametrize("reason, family", [
+    pytest.param(reason, family, id=f"{reason}-{name}") for reason in DROPS
+    for family, name in ((INET, "inet"), (INET6, "inet6"))
+    if family == INET6 or reason not in ONLY_IPV6])
 def test_drops(pair, made, trace, family, reason):
     """One line, with the reason that is counted, and both ends"""
-    before = kinet.snmp(pair.server)
-    DROPS[reason](pair, made, family)
-    until(lambda: trace("kinet_drop"), "the packet to be dropped")
+    with dropped(pair.server, trace, reason) as wanted:
+        DROPS[reason](pair, made, family)
+        wanted.update(row(UDP, family, address(pair.client, family)[0],
+                          FROM + (reason == "BufferFull"), address(pair.server, family, PORT)))
+
+
+def row(protocol, family, source, sport, dest) -> dict:
+    """What is told of a packet: both ends, IPv4 mapped"""
     mapped = "::ffff:" if family == INET else ""
-    assert trace("kinet_drop") == [{
-        "reason": f"Drop{reason}", "protocol": str(UDP),
-        "saddr": mapped + address(pair.client, family)[0],
-        "sport": str(FROM + (reason == "BufferFull")),
-        "daddr": mapped + address(pair.server, family)[0], "dport": str(PORT)}]
-    after = kinet.snmp(pair.server)
+    return {"protocol": str(protocol), "saddr": mapped + source, "sport": str(sport),
+            "daddr": mapped + dest[0], "dport": str(dest[1])}
+
+
+@contextlib.contextmanager
+def dropped(end, trace, reason):
+    """One packet is, meanwhile: it is traced as the dictionary says, and counted."""
+    wanted, before = {"reason": f"Drop{reason}"}, kinet.snmp(end)
+    yield wanted
+    until(lambda: trace("kinet_drop"), "the packet to be dropped")
+    assert trace("kinet_drop") == [wanted]
+    after = kinet.snmp(end)
     assert {name: after[name] - before[name] for name in after
             if name.startswith("Drop") and after[name] != before[name]} == {f"Drop{reason}": 1}
+
+
+# --- segments that are dropped, each by a function that has it happen once
+
+def nobodys(host):
+    """Who listens has no connection that is acknowledged."""
+    host.peer.send(ACK)
+
+
+def closed(host):
+    """The program has closed it, and reads no more."""
+    sock, peer = host.open()
+    sock.shutdown(socket.SHUT_WR)
+    peer.hear_end()
+    sock.close()
+    peer.send(ACK, b"late")
+
+
+def short_header(host):
+    """Less than there must be"""
+    host.peer.send(SYN, offset=4)
+
+
+def long_header(host):
+    """More than there is"""
+    host.peer.send(SYN, offset=15)
+
+
+def wrong_sum(host):
+    """Another bit is set."""
+    check, = struct.unpack_from("!H", host.peer.header(SYN, b""), 16)
+    host.peer.send(SYN, check=check ^ 1)
+
+
+def from_far(host):
+    """It came over too many routers (RFC 5082)."""
+    option = (socket.IPPROTO_IP, 21) if host.family == INET else (socket.IPPROTO_IPV6, 73)
+    host.listener.setsockopt(*option, 255)
+    host.peer.send(SYN)
+
+
+def unwelcome(host):
+    """The user's own filter takes nothing."""
+    nothing(host.listener)
+    host.peer.send(SYN)
+
+
+def too_many(host):
+    """One more than may be without an answer to their SYN, ACK"""
+    host.listener.listen(0)
+    host.peer.answer(SYN)
+    other = host.new_peer(host.listener)
+    other.send(SYN)
+    return other
+
+
+def too_many_wait(host):
+    """One more than may wait to be accepted"""
+    host.listener.listen(1)
+    other = host.new_peer(host.listener)
+    for peer in (other, host.peer):
+        answer = peer.answer(SYN)
+        peer.at.snd, peer.at.rcv = answer.ack, answer.end
+    host.listener.listen(0)
+    host.peer.send(ACK)
+    until(lambda: select.select([host.listener], [], [], 0)[0], "the first to wait")
+    other.send(ACK)
+    return other
+
+
+def unanswered(host):
+    """No route leads back."""
+    route, before = f"route {{}} unreachable {HOST[host.family]}", kinet.snmp(host.net.client)
+    topology.ip([route.format("add")], host.net.client.name)
+    try:
+        host.peer.send(SYN)
+        until(lambda: kinet.snmp(host.net.client)["SegmentIn"] != before["SegmentIn"], "the SYN")
+    finally:
+        topology.ip([route.format("del")], host.net.client.name)
+
+
+def deferred(host):
+    """It brings no data, for which the listener waits."""
+    tcp(host.listener, DEFER_ACCEPT, 10)
+    answer = host.peer.answer(SYN)
+    host.peer.send(ACK, seq=answer.ack, ack=answer.end)
+
+
+def beyond_the_window(host):
+    """Of an established connection"""
+    host.open()[1].send(ACK, b"x", seq=host.peer.at.snd + FAR)
+
+
+def beyond_the_end(host):
+    """The peer has said that this is all."""
+    STATES["CLOSE-WAIT"](host)[1].send(ACK, b"x")
+
+
+def old_stamp(host):
+    """RFC 7323, section 5.3, R1"""
+    peer = host.open(stamps=True)[1]
+    peer.send(ACK, b"x", options=peer.at.stamps.option(1))
+
+
+def no_stamp(host):
+    """RFC 7323, section 3.2"""
+    host.open(stamps=True)[1].send(ACK, b"x", options=b"")
+
+
+def syn_within(host):
+    """RFC 5961, section 4.2"""
+    host.open()[1].send(SYN)
+
+
+def reset_within(host):
+    """RFC 5961, section 3.2"""
+    host.open()[1].send(RST, seq=host.peer.at.snd + 1)
+
+
+def without_ack(host):
+    """RFC 9293, section 3.10.7.4, fifth"""
+    host.open()[1].send(0, b"x")
+
+
+def of_the_unsent(host):
+    """RFC 5961, section 5.2"""
+    host.open()[1].send(ACK, ack=host.peer.at.rcv + 5)
+
+
+def of_another_syn(host):
+    """RFC 9293, section 3.10.7.3, first"""
+    peer = host.connecting()[1]
+    peer.send(SYN | ACK, ack=peer.at.rcv + 5)
+    return peer
+
+
+def of_another_answer(host):
+    """RFC 9293, section 3.10.7.4, fifth, SYN-RECEIVED"""
+    STATES["SYN-RECEIVED"](host)[1].send(ACK, ack=host.peer.at.rcv + 5)
+
+
+def after_all(host):
+    """In TIME-WAIT only FINs come."""
+    STATES["TIME-WAIT"](host)[1].send(ACK, b"x")
+
+
+def invented(host):
+    """RFC 5927: ICMP that quotes what was never sent"""
+    peer = host.open()[1]
+    peer.tell((3, 1) if host.family == INET else (1, 3), bytes(4), seq=peer.at.rcv + FAR)
+
+
+def twice_at_once(host):
+    """The connection is confirmed already, by another SYN that a program has let go before."""
+    if os.environ["KSOCKET_KERNEL"] in MODULAR:
+        subprocess.run(["modprobe", "-a", "nfnetlink_queue", "nft_queue"], check=True, timeout=60)
+    line = f"tcp dport {host.peer.port} ct state new queue num 0"
+    with Queue(host.net.client) as queue, rules(host.net.client, chain("input", line)):
+        host.peer.send(SYN)
+        host.peer.send(SYN)
+        queue.let_go()
+        queue.let_go()
+
+
+SEGMENTS = {
+    "NoSocket": [nobodys, closed], "BadHeader": [short_header], "BadLength": [long_header],
+    "BadChecksum": [wrong_sum], "MinTtl": [from_far], "Filtered": [unwelcome],
+    "ListenFull": [too_many, too_many_wait], "Unanswered": [unanswered], "Deferred": [deferred],
+    "OutOfWindow": [beyond_the_window, beyond_the_end], "OldStamp": [old_stamp],
+    "NoStamp": [no_stamp], "BadControl": [syn_within, reset_within, without_ack],
+    "BadAck": [of_the_unsent, of_another_syn, of_another_answer], "TimeWait": [after_all],
+    "BadError": [invented], "Conntrack": [twice_at_once]}
+
+
+@pytest.fixture(scope="module")
+def net():
+    """The host and where the peer is"""
+    with Peer.network() as made:
+        yield made
+
+
+@pytest.mark.parametrize("reason, drop", [(reason, drop) for reason, drops in SEGMENTS.items()
+                                          for drop in drops], ids=lambda one: getattr(
+                                              one, "__name__", one))
+@inet_family
+def test_segments(net, made, trace, family, reason, drop):
+    """Likewise, whoever finds that it is not to be taken"""
+    host = Host(net, made, "ours", family)
+    with dropped(net.client, trace, reason) as wanted:
+        peer = drop(host) or host.peer
+        wanted.update(row(socket.IPPROTO_TCP, family, HOST[family], peer.at.port,
+                          address(net.client, family, peer.port)))
 
 
 # --- errors that are told
@@ -158,3 +439,56 @@ def test_path_mtu(made, trace, family):
         sock.sendto(bytes(1400), address(net.server, family, PORT))
         assert errors(trace) == [(errno.EMSGSIZE, *((3, 4) if family == INET else (2, 0)), 1300)]
         sock.close()
+
+
+def refused(host):
+    """RFC 9293, section 3.10.7.3, second"""
+    peer = host.connecting()[1]
+    peer.send(RST | ACK)
+    return errno.ECONNREFUSED, 0, 0, 0
+
+
+def unreachable(host):
+    """RFC 1122, section 4.2.3.9; who begins a connection is told."""
+    peer = host.connecting()[1]
+    kind = (3, 1) if host.family == INET else (1, 3)
+    peer.tell(kind, bytes(4), seq=peer.at.rcv - 1)
+    return errno.EHOSTUNREACH, *kind, 0
+
+
+def unreachable_later(host):
+    """Or when it gives up"""
+    peer = STATES["unacknowledged"](host)[1]
+    kind = (3, 1) if host.family == INET else (1, 3)
+    peer.tell(kind, bytes(4))
+    return errno.EHOSTUNREACH, *kind, 0
+
+
+def too_long(host):
+    """RFC 1191, RFC 8201"""
+    peer = STATES["unacknowledged"](host)[1]
+    peer.too_big(1400)
+    return errno.EMSGSIZE, *(NEEDS_FRAGMENTS if host.family == INET else PACKET_TOO_BIG), 1400
+
+
+def reset_by_peer(host):
+    """RFC 9293, section 3.10.7.4, second"""
+    host.open()[1].send(RST)
+    return errno.ECONNRESET, 0, 0, 0
+
+
+def silence(host):
+    """RFC 9293, section 3.10.8"""
+    sock = host.open()[0]
+    tcp(sock, USER_TIMEOUT, 1)
+    sock.send(b"x")
+    return errno.ETIMEDOUT, 0, 0, 0
+
+
+@pytest.mark.parametrize("told", [refused, unreachable, unreachable_later, too_long,
+                                  reset_by_peer, silence], ids=lambda one: one.__name__)
+@inet_family
+def test_errors_of_streams(net, made, trace, family, told):
+    """What the network says, what the peer says, and what is found out"""
+    wanted = told(Host(net, made, "ours", family))
+    assert errors(trace) == [wanted]

@@ -22,6 +22,21 @@ void kinet_count(struct net *net, enum kinet_count what)
 }
 
 /**
+ * kinet_dropped() - count and trace a packet that somebody doesn't get
+ * @pkt: what it was
+ * @reason: KINET_DROP_*
+ *
+ * For one that isn't ours to free, or couldn't be copied; see kinet_drop().
+ *
+ * Context: Any.
+ */
+void kinet_dropped(const struct kinet_pkt *pkt, enum kinet_count reason)
+{
+	kinet_count(pkt->net, reason);
+	trace_kinet_drop(pkt, reason);
+}
+
+/**
  * kinet_drop() - free a packet that nobody gets
  * @skb: packet
  * @pkt: what it was
@@ -32,7 +47,6 @@ void kinet_count(struct net *net, enum kinet_count what)
 void kinet_drop(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		enum kinet_count reason)
 {
-	kinet_count(pkt->net, reason);
-	trace_kinet_drop(pkt, reason);
+	kinet_dropped(pkt, reason);
 	kfree_skb(skb);
 }

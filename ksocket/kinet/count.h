@@ -28,7 +28,17 @@ struct net;
 	X(TTL, "MinTtl")			\
 	X(MODE, "OtherMode")			\
 	X(BAD_ERROR, "BadError")		\
-	X(LISTEN_FULL, "ListenFull")
+	X(LISTEN_FULL, "ListenFull")		\
+	X(UNANSWERED, "Unanswered")		\
+	X(DEFERRED, "Deferred")			\
+	X(WINDOW, "OutOfWindow")		\
+	X(OLD_STAMP, "OldStamp")		\
+	X(NO_STAMP, "NoStamp")			\
+	X(CONTROL, "BadControl")		\
+	X(BAD_ACK, "BadAck")			\
+	X(PRUNED, "Pruned")			\
+	X(TIME_WAIT, "TimeWait")		\
+	X(LOCKED, "Locked")
 
 #define KINET_EVENTS(X)				\
 	X(DGRAM_IN, "DgramIn")			\
@@ -39,7 +49,6 @@ struct net;
 	X(SEGMENT_IN, "SegmentIn")		\
 	X(SEGMENT_OUT, "SegmentOut")		\
 	X(SEGMENT_RESENT, "SegmentResent")	\
-	X(SEGMENT_UNWANTED, "SegmentUnwanted")	\
 	X(RESET_IN, "ResetIn")			\
 	X(RESET_OUT, "ResetOut")		\
 	X(RECOVERY, "Recovery")			\
@@ -47,8 +56,6 @@ struct net;
 	X(TIMED_OUT, "TimedOut")		\
 	X(PROBE_OUT, "ProbeOut")		\
 	X(CHALLENGE_OUT, "ChallengeOut")	\
-	X(PAWS_DROP, "PawsDrop")		\
-	X(PRUNED, "Pruned")			\
 	X(MEMORY_PRESSURE, "MemoryPressure")	\
 	X(ABORTED, "Aborted")			\
 	X(STATE_CHANGED, "StateChanged")	\
@@ -80,6 +87,7 @@ void kinet_count(struct net *net, enum kinet_count what);
 struct kinet_pkt;
 struct sk_buff;
 
+void kinet_dropped(const struct kinet_pkt *pkt, enum kinet_count reason);
 void kinet_drop(struct sk_buff *skb, const struct kinet_pkt *pkt,
 		enum kinet_count reason);
 

@@ -251,6 +251,7 @@ void kinet_local_error(struct sock *sk, const struct kinet_flow *flow, int err,
 
 	if (!kinet_wants_errors(sk, flow->family))
 		return;
+	trace_kinet_error(sk, &error);
 	if (flow->family == AF_INET) {
 		ipv6_addr_set_v4mapped(flow->fl.u.ip4.daddr, &to);
 		kinet_invent_error(sk, AF_INET, &to, flow->fl.u.ip4.fl4_dport,

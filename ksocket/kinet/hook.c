@@ -85,7 +85,7 @@ static void kinet_take_bundle(struct sk_buff *skb, struct kinet_pkt *pkt)
 		__skb_pull(one, skb_network_offset(one));
 		each = *pkt;
 		if (!kinet_take_one(one, &each))
-			kfree_skb(one);
+			kinet_drop(one, &each, KINET_DROP_NO_SOCKET);
 	}
 }
 

@@ -95,7 +95,7 @@ static void kinet_tell(struct sk_buff *skb, unsigned int message,
 	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
 
 	if (!clone) {
-		kinet_count(quoted->net, KINET_DROP_NO_MEMORY);
+		kinet_dropped(quoted, KINET_DROP_NO_MEMORY);
 		return;
 	}
 	whole = max(whole, offset + quoted->offset + KINET_HEADER_LEN);
@@ -143,7 +143,7 @@ void kinet_icmp4_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
 	if (!kinet_quoted4(skb, offset, &quoted) || !kinet_is_ours(&quoted))
 		return;
 	if (nf_ip_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, 0))
-		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
+		kinet_dropped(&quoted, KINET_DROP_BAD_ERROR);
 	else
 		kinet_tell(skb, pkt->offset, offset, &quoted, &error);
 }
@@ -196,7 +196,7 @@ void kinet_icmp6_receive(struct sk_buff *skb, const struct kinet_pkt *pkt)
 	if (!kinet_quoted6(skb, offset, &quoted) || !kinet_is_ours(&quoted))
 		return;
 	if (nf_ip6_checksum(skb, NF_INET_LOCAL_IN, pkt->offset, IPPROTO_ICMPV6))
-		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
+		kinet_dropped(&quoted, KINET_DROP_BAD_ERROR);
 	else
 		kinet_tell(skb, pkt->offset, offset, &quoted, &error);
 }

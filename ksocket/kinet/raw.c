@@ -148,7 +148,7 @@ static void kinet_raw_give(struct sock *sk, struct sk_buff *skb,
 	struct sk_buff *clone = skb_clone(skb, GFP_ATOMIC);
 
 	if (!clone) {
-		kinet_count(pkt->net, KINET_DROP_NO_MEMORY);
+		kinet_dropped(pkt, KINET_DROP_NO_MEMORY);
 		return;
 	}
 	/* Whose header is received, too, has it in the data. */

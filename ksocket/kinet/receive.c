@@ -131,7 +131,7 @@ static void kinet_give_all(struct sk_buff *skb, struct kinet_pkt *pkt)
 		next = kinet_next_member(sk, pkt);
 		clone = next ? skb_clone(skb, GFP_ATOMIC) : skb;
 		if (!clone)
-			kinet_count(pkt->net, KINET_DROP_NO_MEMORY);
+			kinet_dropped(pkt, KINET_DROP_NO_MEMORY);
 		else if (!kinet_sock_queue(sk, clone, pkt))
 			kinet_count(pkt->net, KINET_DGRAM_IN);
 	}

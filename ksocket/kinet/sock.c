@@ -14,6 +14,7 @@
 #include <ksocket/family.h>
 
 #include "kinet.h"
+#include "trace.h"
 
 /* Pages, as net.ipv4.udp_mem: what all of kinet's buffers may hold */
 long kinet_mem[3];
@@ -145,10 +146,13 @@ void kinet_sock_close(struct sock *sk, long timeout)
  */
 void kinet_sock_abort(struct sock *sk)
 {
+	const struct kinet_error drained = { .err = ENETDOWN };
+
 	WRITE_ONCE(kinet_sk(sk)->dead, true);
 	/* First, since who holds the lock may be asleep, until it sees this. */
 	WRITE_ONCE(sk->sk_err, ENETDOWN);
 	WRITE_ONCE(sk->sk_shutdown, SHUTDOWN_MASK);
+	trace_kinet_error(sk, &drained);
 	sk_error_report(sk);
 	sk->sk_state_change(sk);
 	if (sk->sk_type == SOCK_STREAM) {

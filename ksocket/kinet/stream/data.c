@@ -149,12 +149,11 @@ static bool kinet_tcp_prune(struct sock *sk)
 
 	if (!kinet_reassembly_prune(&tp->later, &gone))
 		return false;
-	kinet_count(sock_net(sk), KINET_PRUNED);
 	/* It is the last. */
 	while ((skb = skb_rb_last(&tp->pieces)) &&
 	       !kinet_before(kinet_piece(skb)->seq, gone.start)) {
 		kinet_tcp_unlink(tp, skb);
-		kfree_skb(skb);
+		kinet_tcp_drop(sk, skb, KINET_DROP_PRUNED);
 	}
 	return true;
 }
@@ -338,22 +337,24 @@ static void kinet_tcp_next(struct sock *sk, struct sk_buff *skb, u32 end)
 
 /*
  * Beyond a gap, or a part of it was there. Each piece is stored once, and only
- * then counted.
+ * then counted. Return: why some of it was not, or KINET_COUNTS.
  */
-static bool kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb, u32 seq,
-			     u32 end)
+static enum kinet_count kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb,
+					 u32 seq, u32 end)
 {
+	enum kinet_count refusal = KINET_COUNTS;
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_range piece;
 	struct sk_buff *part = NULL;
 	u32 from = seq;
 
 	if (!kinet_tcp_have_islands(tp))
-		return false;
+		return KINET_DROP_NO_MEMORY;
 	while (kinet_reassembly_new(&tp->later, from, end, &piece)) {
 		part = kinet_tcp_cut(skb, seq, &piece);
 		if (!part) {
 			/* The rest was never here. */
+			refusal = KINET_DROP_NO_MEMORY;
 			end = piece.start;
 			break;
 		}
@@ -361,7 +362,7 @@ static bool kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb, u32 seq,
 		from = piece.end;
 	}
 	if (seq == end)
-		return false;
+		return refusal;
 	if (seq == tp->rcv.nxt) {
 		tp->rcv.nxt = kinet_reassembly_advance(&tp->later, end);
 		kinet_tcp_join(sk);
@@ -369,11 +370,11 @@ static bool kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb, u32 seq,
 		   KINET_NO_ROOM) {
 		/* It touches nothing, so it is a single piece. */
 		kinet_tcp_unlink(tp, part);
-		kfree_skb(part);
-		return false;
+		consume_skb(part);
+		return KINET_DROP_BUFFER_FULL;
 	}
 	kinet_tcp_collapse(sk, KINET_CRUMBS);
-	return true;
+	return refusal;
 }
 
 /* RFC 9293, section 3.8.5; the mark is the byte before where SND.UP points. */
@@ -438,32 +439,34 @@ static void kinet_tcp_owe(struct sock *sk, const struct kinet_arrival *arrival,
 	}
 }
 
-/* Return: whether the bytes were taken. */
-static bool kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 len)
+static void kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 len)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	bool taken, next = seq == tp->rcv.nxt && !tp->later.count;
+	bool next = seq == tp->rcv.nxt && !tp->later.count;
+	enum kinet_count refusal;
 
 	if (next && kinet_tcp_append(sk, skb, seq + len)) {
 		consume_skb(skb);
 		tp->rcv.nxt = seq + len;
-		return true;
+		return;
 	}
 	if (next)
 		skb = kinet_tcp_compact(sk, skb);
 	if (!kinet_tcp_has_memory(sk, skb)) {
-		kinet_count(sock_net(sk), KINET_DROP_BUFFER_FULL);
-		kfree_skb(skb);
-		return false;
+		kinet_tcp_drop(sk, skb, KINET_DROP_BUFFER_FULL);
+		return;
 	}
 	if (likely(next)) {
 		kinet_tcp_next(sk, skb, seq + len);
-		return true;
+		return;
 	}
-	taken = kinet_tcp_beyond(sk, skb, seq, seq + len);
-	tp->tally.beyond += taken && kinet_before(tp->rcv.nxt, seq);
-	kfree_skb(skb);
-	return taken;
+	refusal = kinet_tcp_beyond(sk, skb, seq, seq + len);
+	if (refusal == KINET_COUNTS) {
+		tp->tally.beyond += kinet_before(tp->rcv.nxt, seq);
+		consume_skb(skb);
+	} else {
+		kinet_tcp_drop(sk, skb, refusal);
+	}
 }
 
 /**

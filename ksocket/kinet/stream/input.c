@@ -4,10 +4,20 @@
  */
 #include "stream.h"
 
-static void kinet_tcp_drop(struct sock *sk, struct sk_buff *skb)
+/**
+ * kinet_tcp_drop() - free a segment of a connection that isn't taken
+ * @sk: sock, locked
+ * @skb: segment, or what is left of it
+ * @reason: KINET_DROP_*
+ */
+void kinet_tcp_drop(struct sock *sk, struct sk_buff *skb,
+		    enum kinet_count reason)
 {
-	kinet_count(sock_net(sk), KINET_SEGMENT_UNWANTED);
-	kfree_skb(skb);
+	struct kinet_pkt pkt;
+
+	atomic_inc(&sk->sk_drops);
+	kinet_tcp_describe(sk, &pkt);
+	kinet_drop(skb, &pkt, reason);
 }
 
 /* --- what the peer's SYN says --- */
@@ -105,21 +115,19 @@ static void kinet_tcp_syn_sent(struct sock *sk, struct sk_buff *skb,
 			kinet_tcp_describe(sk, &pkt);
 			kinet_tcp_answer_reset(&pkt, seg);
 		}
-		kinet_tcp_drop(sk, skb);
+		kinet_tcp_drop(sk, skb, KINET_DROP_BAD_ACK);
 		return;
 	}
 	/* Second; RFC 5961, section 3.2: only with an acknowledgment */
-	if (seg->flags & KINET_RST) {
-		kfree_skb(skb);
-		if (!acked)
-			return;
+	if (seg->flags & KINET_RST && acked) {
+		consume_skb(skb);
 		kinet_count(sock_net(sk), KINET_RESET_IN);
 		kinet_tcp_fail(sk, ECONNREFUSED);
 		return;
 	}
 	/* Fourth. Data of a SYN are sent again, when they aren't acknowledged. */
-	if (!(seg->flags & KINET_SYN)) {
-		kinet_tcp_drop(sk, skb);
+	if (seg->flags & KINET_RST || !(seg->flags & KINET_SYN)) {
+		kinet_tcp_drop(sk, skb, KINET_DROP_CONTROL);
 		return;
 	}
 	consume_skb(skb);
@@ -131,53 +139,58 @@ static void kinet_tcp_syn_sent(struct sock *sk, struct sk_buff *skb,
 
 /* --- 3.10.7.4: all others --- */
 
+/*
+ * These steps tell why a segment is dropped, or KINET_COUNTS when it goes on.
+ */
+
 /* RFC 7323, section 5.3, R1 to R3 */
-static bool kinet_tcp_is_old(struct sock *sk, const struct kinet_seg *seg,
-			     u64 now)
+static enum kinet_count kinet_tcp_check_stamp(struct sock *sk,
+					      const struct kinet_seg *seg,
+					      u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	bool has = seg->options.has & KINET_HAS_TS;
 
 	if (!tp->stamps)
-		return false;
+		return KINET_COUNTS;
 	switch (kinet_paws_check(&tp->paws, div_u64(now, 1000), has,
 				 seg->options.tsval, seg->flags)) {
 	case KINET_PAWS_OLD:
-		kinet_count(sock_net(sk), KINET_PAWS_DROP);
 		kinet_tcp_answer_stray(sk, seg, now);
-		return true;
+		return KINET_DROP_OLD_STAMP;
 	case KINET_PAWS_MISSING:
-		return true;
+		return KINET_DROP_NO_STAMP;
 	case KINET_PAWS_PASS:
 		break;
 	}
-	return false;
+	return KINET_COUNTS;
 }
 
 /* First: the sequence number. Old ones are answered, as a peer may ask so. */
-static bool kinet_tcp_in_window(struct sock *sk, const struct kinet_seg *seg,
-				u64 now)
+static enum kinet_count kinet_tcp_check_window(struct sock *sk,
+					       const struct kinet_seg *seg,
+					       u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 len = kinet_seg_len(seg->len, seg->flags);
 
 	if (kinet_seg_control_fits(seg->seq, len, tp->rcv.nxt,
 				   kinet_rcv_wnd(&tp->rcv)))
-		return true;
+		return KINET_COUNTS;
 	if (seg->flags & KINET_RST)
-		return false;
+		return KINET_DROP_WINDOW;
 	if (sk->sk_state == TCP_SYN_RECV && seg->flags & KINET_SYN &&
 	    seg->seq == tp->irs) {
 		/* Our SYN, ACK was lost. */
 		kinet_tcp_send_syn(sk);
-		return false;
+		return KINET_DROP_WINDOW;
 	}
 	/* RFC 2883: what came twice is told. */
 	if (kinet_before(seg->seq, tp->rcv.nxt))
 		kinet_reassembly_old(&tp->later, seg->seq, seg->seq + seg->len,
 				     tp->rcv.nxt);
 	kinet_tcp_answer_stray(sk, seg, now);
-	return false;
+	return KINET_DROP_WINDOW;
 }
 
 /* Second: RST */
@@ -201,34 +214,53 @@ static bool kinet_tcp_is_other_syn(const struct sock *sk,
 	       (seg->flags & (KINET_SYN | KINET_RST)) == KINET_SYN;
 }
 
-/* Second to fourth. Return: whether the segment goes on. */
-static bool kinet_tcp_passes(struct sock *sk, const struct kinet_seg *seg,
-			     u64 now)
+/* Second to fourth */
+static enum kinet_count kinet_tcp_check_control(struct sock *sk,
+						const struct kinet_seg *seg,
+						u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	switch (kinet_challenge_check(seg->flags, seg->seq, tp->rcv.nxt,
 				      kinet_rcv_wnd(&tp->rcv))) {
 	case KINET_CHALLENGE_PASS:
-		return true;
 	case KINET_CHALLENGE_RESET:
-		kinet_tcp_was_reset(sk);
-		break;
+		return KINET_COUNTS;
 	case KINET_CHALLENGE_ACK:
 		if (kinet_tcp_is_other_syn(sk, seg))
-			kinet_tcp_fail(sk, 0);
-		else
-			kinet_tcp_challenge(sk, now);
+			return KINET_COUNTS;
+		kinet_tcp_challenge(sk, now);
 		break;
 	case KINET_CHALLENGE_DROP:
 		break;
 	}
-	return false;
+	return KINET_DROP_CONTROL;
 }
 
-/* Fifth, in SYN-RECEIVED. Return: whether the segment goes on. */
-static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
-				u64 now)
+static enum kinet_count kinet_tcp_check(struct sock *sk,
+					const struct kinet_seg *seg, u64 now)
+{
+	enum kinet_count refusal = kinet_tcp_check_window(sk, seg, now);
+
+	return refusal == KINET_COUNTS ? kinet_tcp_check_control(sk, seg, now) :
+					 refusal;
+}
+
+/* Of those that go on, a RST or a SYN is the connection's end. */
+static bool kinet_tcp_ends(struct sock *sk, const struct kinet_seg *seg)
+{
+	if (seg->flags & KINET_RST)
+		kinet_tcp_was_reset(sk);
+	else if (seg->flags & KINET_SYN)
+		kinet_tcp_fail(sk, 0);
+	else
+		return false;
+	return true;
+}
+
+/* Fifth, in SYN-RECEIVED */
+static enum kinet_count kinet_tcp_syn_acked(struct sock *sk,
+					    const struct kinet_seg *seg, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	struct kinet_pkt pkt;
@@ -237,14 +269,14 @@ static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
 	    kinet_after(seg->ack, tp->snd.nxt)) {
 		kinet_tcp_describe(sk, &pkt);
 		kinet_tcp_answer_reset(&pkt, seg);
-		return false;
+		return KINET_DROP_BAD_ACK;
 	}
 	/* TCP_DEFER_ACCEPT: what brings no data isn't heard, for a while. */
 	if (tp->parent && !seg->len && tp->resends < tp->defer)
-		return false;
+		return KINET_DROP_DEFERRED;
 	/* The queue of those that wait is full: the peer will ask again. */
 	if (tp->parent && !kinet_tcp_may_stand(sk))
-		return false;
+		return KINET_DROP_LISTEN_FULL;
 	tp->snd.una = seg->ack;
 	tp->snd.wl1 = seg->seq;
 	tp->snd.wl2 = seg->ack;
@@ -262,7 +294,7 @@ static bool kinet_tcp_syn_acked(struct sock *sk, const struct kinet_seg *seg,
 		sk->sk_state_change(sk);
 		sk_wake_async(sk, SOCK_WAKE_IO, POLL_OUT);
 	}
-	return sk->sk_state != TCP_CLOSE;
+	return KINET_COUNTS;
 }
 
 static bool kinet_tcp_fin_acked(const struct kinet_tcp *tp)
@@ -270,19 +302,20 @@ static bool kinet_tcp_fin_acked(const struct kinet_tcp *tp)
 	return tp->fin_wanted && tp->snd.una == kinet_tcp_end_seq(tp);
 }
 
-/* Fifth: ACK. Return: whether the segment goes on. */
-static bool kinet_tcp_acks(struct sock *sk, const struct kinet_seg *seg, u64 now)
+/* Fifth: ACK. It may be what takes the connection to CLOSED. */
+static enum kinet_count kinet_tcp_acks(struct sock *sk,
+				       const struct kinet_seg *seg, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
 	if (!(seg->flags & KINET_ACK))
-		return false;
+		return KINET_DROP_CONTROL;
 	if (sk->sk_state == TCP_SYN_RECV)
 		return kinet_tcp_syn_acked(sk, seg, now);
 	if (!kinet_tcp_ack(sk, seg, now))
-		return false;
+		return KINET_DROP_BAD_ACK;
 	if (!kinet_tcp_fin_acked(tp))
-		return true;
+		return KINET_COUNTS;
 	switch (sk->sk_state) {
 	case TCP_FIN_WAIT1:
 		kinet_tcp_event(sk, KINET_EV_ACK_FIN);
@@ -291,17 +324,18 @@ static bool kinet_tcp_acks(struct sock *sk, const struct kinet_seg *seg, u64 now
 		if (kinet_tcp_is_orphan(sk))
 			kinet_tcp_due(sk, KINET_TIMER_END, now,
 				      max(tp->linger2, 0) * KINET_SECOND);
-		return true;
+		break;
 	case TCP_CLOSING:
 		kinet_remains_leave(sk, KINET_EV_ACK_FIN);
-		return false;
+		break;
 	case TCP_LAST_ACK:
 		kinet_tcp_event(sk, KINET_EV_ACK_FIN);
 		kinet_tcp_finish(sk);
-		return false;
+		break;
 	default:
-		return true;
+		break;
 	}
+	return KINET_COUNTS;
 }
 
 /* Eighth: FIN, which is in order now */
@@ -342,7 +376,7 @@ static void kinet_tcp_text(struct sock *sk, struct sk_buff *skb,
 	kinet_seg_trim(seg->seq, seg->len, seg->flags, tp->rcv.nxt,
 		       kinet_rcv_wnd(&tp->rcv), &trim);
 	if (!pskb_pull(skb, trim.front) || pskb_trim(skb, trim.len)) {
-		kinet_tcp_drop(sk, skb);
+		kinet_tcp_drop(sk, skb, KINET_DROP_NO_MEMORY);
 		return;
 	}
 	if (trim.len < seg->len || seg->flags & ~trim.flags & KINET_FIN)
@@ -352,16 +386,18 @@ static void kinet_tcp_text(struct sock *sk, struct sk_buff *skb,
 	seg->flags = trim.flags;
 	seg->urg -= min_t(u16, seg->urg, trim.front);
 	if (kinet_tcp_is_for_nobody(sk, seg)) {
-		kfree_skb(skb);
+		kinet_tcp_drop(sk, skb, KINET_DROP_NO_SOCKET);
 		kinet_tcp_reset(sk, ECONNRESET);
 		return;
 	}
 	if (kinet_state_receives(sk->sk_state)) {
 		kinet_tcp_data(sk, skb, seg, now);
+	} else if (seg->len || seg->flags & KINET_FIN) {
+		/* Beyond the peer's own end */
+		kinet_tcp_drop(sk, skb, KINET_DROP_WINDOW);
+		tp->ack_now = true;
 	} else {
 		consume_skb(skb);
-		if (seg->len || seg->flags & KINET_FIN)
-			tp->ack_now = true;
 	}
 	/* Its begin was here already: told, too, behind what is new of it. */
 	if (trim.front)
@@ -418,28 +454,36 @@ static void kinet_tcp_synchronized(struct sock *sk, struct sk_buff *skb,
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	bool expected = kinet_tcp_is_expected(sk, seg);
+	enum kinet_count refusal;
 
 	if (kinet_tcp_is_crossed_answer(sk, seg)) {
 		seg->flags &= ~KINET_SYN;
 		seg->seq++;
 	}
-	if (kinet_tcp_is_old(sk, seg, now) ||
-	    (!expected && !(kinet_tcp_in_window(sk, seg, now) &&
-			    kinet_tcp_passes(sk, seg, now)))) {
-		kinet_tcp_drop(sk, skb);
+	refusal = kinet_tcp_check_stamp(sk, seg, now);
+	if (refusal == KINET_COUNTS && !expected)
+		refusal = kinet_tcp_check(sk, seg, now);
+	if (refusal != KINET_COUNTS)
+		goto drop;
+	if (!expected && kinet_tcp_ends(sk, seg)) {
+		consume_skb(skb);
 		return;
 	}
 	kinet_tcp_keep_stamp(tp, seg, now);
-	if (!kinet_tcp_acks(sk, seg, now)) {
-		kfree_skb(skb);
-		return;
-	}
+	refusal = kinet_tcp_acks(sk, seg, now);
+	if (refusal != KINET_COUNTS)
+		goto drop;
 	/* Who is elsewhere can't know both of its numbers. */
 	tp->heard = now;
 	if (expected)
 		kinet_tcp_data(sk, skb, seg, now);
-	else
+	else if (sk->sk_state != TCP_CLOSE)
 		kinet_tcp_text(sk, skb, seg, now);
+	else
+		consume_skb(skb);
+	return;
+drop:
+	kinet_tcp_drop(sk, skb, refusal);
 }
 
 /* What a segment has made possible */
@@ -493,7 +537,7 @@ void kinet_tcp_input(struct sock *sk, struct sk_buff *skb)
 	switch (sk->sk_state) {
 	case TCP_CLOSE:
 	case TCP_LISTEN:
-		kinet_tcp_drop(sk, skb);
+		kinet_tcp_drop(sk, skb, KINET_DROP_NO_SOCKET);
 		return;
 	case TCP_SYN_SENT:
 		kinet_tcp_syn_sent(sk, skb, &seg, now);

@@ -145,16 +145,17 @@ static int kinet_tcp_child_begin(struct sock *sk, struct sock *child,
 	return err;
 }
 
-static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
-			       const struct kinet_pkt *pkt,
-			       const struct kinet_seg *seg)
+/* Return: why there is none, or KINET_COUNTS. */
+static enum kinet_count kinet_tcp_conceive(struct sock *sk,
+					   const struct sk_buff *skb,
+					   const struct kinet_pkt *pkt,
+					   const struct kinet_seg *seg)
 {
 	struct sock *child = sk_clone_lock(sk, GFP_ATOMIC);
+	enum kinet_count refusal = KINET_COUNTS;
 
-	if (!child) {
-		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
-		return;
-	}
+	if (!child)
+		return KINET_DROP_NO_MEMORY;
 	/* It counts from kinet_net_adopt() on. */
 	percpu_counter_dec(&kinet_sockets);
 	/* It is locked, which sparse can't know, in the class of the host's. */
@@ -164,8 +165,7 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 		xfrm_sk_free_policy(child);
 		sk_free_unlock_clone(child);
 		__release(&child->sk_lock.slock);
-		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
-		return;
+		return KINET_DROP_NO_SOCKET;
 	}
 	bh_unlock_sock(child);
 	kinet_sock_set_lock_class(child);
@@ -174,13 +174,14 @@ static void kinet_tcp_conceive(struct sock *sk, const struct sk_buff *skb,
 	kinet_tcp_child_origin(child, skb, pkt);
 	sk_mark_napi_id_set(child, skb);
 	if (kinet_tcp_child_begin(sk, child, pkt, seg)) {
-		kinet_count(pkt->net, KINET_DROP_LISTEN_FULL);
+		refusal = KINET_DROP_UNANSWERED;
 		sock_set_flag(child, SOCK_DEAD);
 		kinet_tcp_fail(child, 0);
 	}
 	bh_unlock_sock(child);
 	/* The other reference is that of who will have it. */
 	sock_put(child);
+	return refusal;
 }
 
 /* --- segments --- */
@@ -203,6 +204,7 @@ static bool kinet_tcp_is_full(const struct sock *sk)
 void kinet_tcp_listen_input(struct sock *sk, struct sk_buff *skb,
 			    const struct kinet_pkt *pkt)
 {
+	enum kinet_count refusal;
 	struct kinet_seg seg;
 
 	kinet_seg_read(skb, &seg);
@@ -216,12 +218,14 @@ void kinet_tcp_listen_input(struct sock *sk, struct sk_buff *skb,
 		kinet_drop(skb, pkt, KINET_DROP_NO_SOCKET);
 		return;
 	}
-	if (kinet_tcp_is_full(sk)) {
-		kinet_drop(skb, pkt, KINET_DROP_LISTEN_FULL);
+	refusal = kinet_tcp_is_full(sk) ? KINET_DROP_LISTEN_FULL :
+					  kinet_tcp_conceive(sk, skb, pkt, &seg);
+	if (refusal == KINET_COUNTS) {
+		consume_skb(skb);
 		return;
 	}
-	kinet_tcp_conceive(sk, skb, pkt, &seg);
-	consume_skb(skb);
+	atomic_inc(&sk->sk_drops);
+	kinet_drop(skb, pkt, refusal);
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_tcp_listen_input);
 

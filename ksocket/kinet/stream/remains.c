@@ -177,6 +177,7 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 			 const struct kinet_pkt *pkt, bool listened)
 {
 	struct kinet_remains *r = container_of(conn, struct kinet_remains, conn);
+	enum kinet_count refusal = KINET_DROP_TIME_WAIT;
 	struct kinet_timewait_seg of;
 	struct kinet_seg seg;
 
@@ -192,6 +193,7 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 	case KINET_TIMEWAIT_DROP:
 		break;
 	case KINET_TIMEWAIT_AGAIN:
+		refusal = KINET_COUNTS;
 		kinet_remains_wait(r, true);
 		kinet_remains_answer(r, pkt);
 		break;
@@ -208,10 +210,14 @@ bool kinet_remains_input(struct kinet_conn *conn, struct sk_buff *skb,
 			kinet_remains_answer_stray(r, &seg, pkt);
 		break;
 	case KINET_TIMEWAIT_END:
+		refusal = KINET_COUNTS;
 		kinet_remains_end(conn);
 		break;
 	}
-	consume_skb(skb);
+	if (refusal == KINET_COUNTS)
+		consume_skb(skb);
+	else
+		kinet_drop(skb, pkt, refusal);
 	return true;
 }
 

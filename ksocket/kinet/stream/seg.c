@@ -11,6 +11,7 @@
 #include <net/ip6_checksum.h>
 
 #include "stream.h"
+#include "../trace.h"
 
 /**
  * kinet_seg_read() - read a segment's header
@@ -80,6 +81,15 @@ static enum kinet_count kinet_stream_refusal(struct sock *sk, struct sk_buff *sk
 	return kinet_refusal(sk, skb, pkt, tcp_hdr(skb)->doff * 4);
 }
 
+/* The socket counts it, too. */
+static void kinet_stream_refuse(struct sock *sk, struct sk_buff *skb,
+				const struct kinet_pkt *pkt,
+				enum kinet_count refusal)
+{
+	atomic_inc(&sk->sk_drops);
+	kinet_drop(skb, pkt, refusal);
+}
+
 /* More than the buffers hold is more than was promised. */
 static unsigned int kinet_stream_backlog_max(const struct sock *sk)
 {
@@ -92,7 +102,7 @@ static void kinet_stream_give(struct sock *sk, struct sk_buff *skb,
 	enum kinet_count refusal = kinet_stream_refusal(sk, skb, pkt);
 
 	if (refusal != KINET_COUNTS) {
-		kinet_drop(skb, pkt, refusal);
+		kinet_stream_refuse(sk, skb, pkt, refusal);
 		return;
 	}
 	sk_mark_napi_id(sk, skb);
@@ -102,8 +112,7 @@ static void kinet_stream_give(struct sock *sk, struct sk_buff *skb,
 	if (!sock_owned_by_user(sk)) {
 		kinet_tcp_input(sk, skb);
 	} else if (sk_add_backlog(sk, skb, kinet_stream_backlog_max(sk))) {
-		atomic_inc(&sk->sk_drops);
-		kinet_drop(skb, pkt, KINET_DROP_BUFFER_FULL);
+		kinet_stream_refuse(sk, skb, pkt, KINET_DROP_BUFFER_FULL);
 	}
 	bh_unlock_sock(sk);
 }
@@ -114,7 +123,7 @@ static void kinet_stream_listened(struct sock *sk, struct sk_buff *skb,
 	enum kinet_count refusal = kinet_stream_refusal(sk, skb, pkt);
 
 	if (refusal != KINET_COUNTS)
-		kinet_drop(skb, pkt, refusal);
+		kinet_stream_refuse(sk, skb, pkt, refusal);
 	else
 		kinet_tcp_listen_input(sk, skb, pkt);
 }
@@ -262,15 +271,17 @@ static struct sock *kinet_stream_sender(const struct kinet_pkt *pkt)
 }
 
 /* RFC 1191, section 6.4; RFC 5927: what it quotes is on its way. */
-static void kinet_stream_new_mtu(struct sock *sk, u32 mtu)
+static void kinet_stream_new_mtu(struct sock *sk, const struct kinet_error *error)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u16 mss = tp->mss;
 
 	kinet_count(sock_net(sk), KINET_PMTU_IN);
+	trace_kinet_error(sk, error);
 	if (kinet_tcp_route(sk))
 		return;
-	tp->flow.dst->ops->update_pmtu(tp->flow.dst, sk, NULL, mtu, true);
+	tp->flow.dst->ops->update_pmtu(tp->flow.dst, sk, NULL, error->info,
+					true);
 	if (kinet_tcp_route(sk))
 		return;
 	kinet_tcp_sync_mss(sk);
@@ -305,8 +316,11 @@ static void kinet_stream_told(struct sock *sk, struct sk_buff *skb,
 		/* Whoever begins a connection wants to know soon. */
 		if (asked)
 			kinet_keep_error(sk, skb, pkt, error);
-		kinet_tcp_fail(sk, error->err);
-	} else if (asked && kinet_tcp(sk)->stood && !kinet_tcp_is_orphan(sk)) {
+		kinet_tcp_fail_by(sk, error);
+		return;
+	}
+	trace_kinet_error(sk, error);
+	if (asked && kinet_tcp(sk)->stood && !kinet_tcp_is_orphan(sk)) {
 		WRITE_ONCE(sk->sk_err, error->err);
 		sk_error_report(sk);
 	}
@@ -354,20 +368,23 @@ void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 se
 	tp = kinet_tcp(sk);
 	if (sk->sk_state == TCP_CLOSE ||
 	    !kinet_between(tp->snd.una, seq, tp->snd.nxt)) {
-		kinet_count(pkt->net, KINET_DROP_BAD_ERROR);
+		kinet_dropped(pkt, KINET_DROP_BAD_ERROR);
+		goto out;
+	}
+	/* It comes again with the next segment. */
+	if (sock_owned_by_user(sk) && (error->redirect || error->too_big)) {
+		kinet_dropped(pkt, KINET_DROP_LOCKED);
 		goto out;
 	}
 	kinet_count(pkt->net, KINET_ERROR_IN);
-	if (!error->redirect && !error->too_big)
-		kinet_stream_told(sk, skb, pkt, error);
-	else if (sock_owned_by_user(sk))
-		/* It comes again with the next segment. */
-		goto out;
-	else if (error->redirect)
+	if (error->redirect)
 		kinet_stream_redirected(sk, skb);
+	else if (error->too_big)
+		kinet_stream_new_mtu(sk, error);
 	else
-		kinet_stream_new_mtu(sk, error->info);
+		kinet_stream_told(sk, skb, pkt, error);
 out:
 	bh_unlock_sock(sk);
 	sock_put(sk);
 }
+EXPORT_SYMBOL_IF_KUNIT(kinet_stream_error);

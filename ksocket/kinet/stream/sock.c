@@ -450,12 +450,14 @@ void kinet_tcp_finish(struct sock *sk)
 }
 
 /**
- * kinet_tcp_fail() - give a connection up
+ * kinet_tcp_fail_by() - give a connection up, as the network says
  * @sk: sock, locked
- * @err: errno above 0 that the user gets, or 0
+ * @error: what the user is told, or nothing if its errno is 0
  */
-void kinet_tcp_fail(struct sock *sk, int err)
+void kinet_tcp_fail_by(struct sock *sk, const struct kinet_error *error)
 {
+	int err = error->err;
+
 	if (sk->sk_state == TCP_CLOSE)
 		return;
 	/* An embryo's listener hears nothing of it (RFC 9293, 3.10.7.4). */
@@ -469,9 +471,23 @@ void kinet_tcp_fail(struct sock *sk, int err)
 		smp_wmb();
 	}
 	kinet_tcp_event(sk, KINET_EV_ABORT);
-	if (err && !kinet_tcp_is_orphan(sk))
+	if (err && !kinet_tcp_is_orphan(sk)) {
+		trace_kinet_error(sk, error);
 		sk_error_report(sk);
+	}
 	kinet_tcp_finish(sk);
+}
+
+/**
+ * kinet_tcp_fail() - give a connection up
+ * @sk: sock, locked
+ * @err: errno above 0 that the user gets, or 0
+ */
+void kinet_tcp_fail(struct sock *sk, int err)
+{
+	const struct kinet_error error = { .err = err };
+
+	kinet_tcp_fail_by(sk, &error);
 }
 
 /* RFC 9293, section 3.10.5: who has our FIN knows that nothing comes any more. */

@@ -419,6 +419,7 @@ void kinet_tcp_established(struct sock *sk);
 void kinet_tcp_set_ends(struct sock *sk);
 void kinet_tcp_choose_iss(struct sock *sk, const u32 *before);
 void kinet_tcp_describe(const struct sock *sk, struct kinet_pkt *pkt);
+void kinet_tcp_fail_by(struct sock *sk, const struct kinet_error *error);
 void kinet_tcp_fail(struct sock *sk, int err);
 void kinet_tcp_reset(struct sock *sk, int err);
 void kinet_tcp_finish(struct sock *sk);
@@ -475,6 +476,8 @@ bool kinet_stream_host_listens(const struct kinet_pkt *pkt);
 
 /* --- input.c: what a segment does --- */
 
+void kinet_tcp_drop(struct sock *sk, struct sk_buff *skb,
+		    enum kinet_count reason);
 void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg);
 void kinet_tcp_input(struct sock *sk, struct sk_buff *skb);
 int kinet_tcp_backlog(struct sock *sk, struct sk_buff *skb);
