@@ -18,6 +18,7 @@
  * stream_window.c	how much is sent, and asked for
  * stream_pace.c	how fast it is sent
  * stream_store.c	pages that are lent to one
+ * stream_count.c	what is counted
  * stream_lots.c	lots of connections by chance; stream_link.c: their link
  */
 #include <linux/module.h>
