@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: GPL-2.0-only
-"""kinet's tracepoints: each packet that is dropped, each error that is told."""
+"""kinet's tracepoints: each packet that is dropped, each error that is told, each state."""
 
 import contextlib
 import ctypes
@@ -21,9 +21,9 @@ from checksum import checksum
 from kinet import INET, INET6, RAW, address
 from nfqueue import Queue
 from peers import inet_family
-from segments import ACK, HOST, NEEDS_FRAGMENTS, PACKET_TOO_BIG, RST, SYN, Host, Peer
+from segments import ACK, FIN, HOST, NEEDS_FRAGMENTS, PACKET_TOO_BIG, RST, SYN, Host, Peer
 from states import STATES
-from streams import set_option, tcp
+from streams import ESTABLISHED, Streams, ended, set_option, state, tcp
 from test_kinet_coexist import MODULAR
 from tracing import traced
 from wire import chain, rules
@@ -492,3 +492,80 @@ def test_errors_of_streams(net, made, trace, family, told):
     """What the network says, what the peer says, and what is found out"""
     wanted = told(Host(net, made, "ours", family))
     assert errors(trace) == [wanted]
+
+
+# --- states
+
+# RFC 9293, figures 5, 12 and 13: who closes first, who closes then, and who does at the same time
+ACTIVE = ["CLOSED", "SYN-SENT", "ESTABLISHED"]
+PASSIVE = ["LISTEN", "SYN-RECEIVED", "ESTABLISHED"]
+FIRST = ["FIN-WAIT-1", "FIN-WAIT-2", "TIME-WAIT", "CLOSED"]
+SECOND = ["CLOSE-WAIT", "LAST-ACK", "CLOSED"]
+BOTH = ["FIN-WAIT-1", "CLOSING", "TIME-WAIT", "CLOSED"]
+
+
+def changes(states) -> list:
+    """From one to the next"""
+    return list(zip(states, states[1:]))
+
+
+def lives_of(trace) -> list:
+    """The changes of each socket, which begins when another with its memory has ended"""
+    lives = []
+    for line in trace("kinet_state"):
+        change = line["from"], line["to"]
+        life = next((life for sk, life in lives if sk == line["sk"] and life[-1][1] == change[0] and
+                     life[-1][1] != "CLOSED"), None)
+        if life:
+            life.append(change)
+        else:
+            lives.append((line["sk"], [change]))
+    return [life for _, life in lives]
+
+
+@pytest.mark.parametrize("first", ["client", "server"])
+@inet_family
+def test_states(pair, trace, family, first):
+    """A connection's life, as RFC 9293 has it; each change is counted, too."""
+    before = [kinet.snmp(end)["StateChanged"] for end in (pair.client, pair.server)]
+    with Streams(pair.client, pair.server, ("ours", "ours")) as made:
+        listener = made.listener(family)
+        client, server = made.connection(family, listener=listener)
+        one, other = (client, server) if first == "client" else (server, client)
+        one.shutdown(socket.SHUT_WR)
+        assert ended(other)
+        other.shutdown(socket.SHUT_WR)
+        assert ended(one)
+        until(lambda: len(trace("kinet_state")) == 12, "the last acknowledgment")
+    wanted = [changes(["CLOSED", "LISTEN", "CLOSED"]),
+              changes(ACTIVE + (FIRST if first == "client" else SECOND)),
+              changes(PASSIVE + (SECOND if first == "client" else FIRST))]
+    assert sorted(lives_of(trace)) == sorted(wanted)
+    after = [kinet.snmp(end)["StateChanged"] for end in (pair.client, pair.server)]
+    assert sum(after) - sum(before) == sum(map(len, wanted))
+
+
+def opens_at_once(host):
+    """Figure 7"""
+    sock, peer, syn = host.calling()
+    peer.send(SYN)
+    peer.at.snd, peer.at.rcv = peer.at.snd + 1, syn.end
+    peer.hear("SYN, ACK")
+    peer.send(ACK)
+    until(lambda: state(sock) == ESTABLISHED, "the connection")
+    return sock, peer
+
+
+@inet_family
+def test_states_at_once(net, made, trace, family):
+    """Figures 7 and 14: both open, and both close"""
+    host = Host(net, made, "ours", family)
+    sock, peer = opens_at_once(host)
+    sock.shutdown(socket.SHUT_WR)
+    peer.hear_end()
+    peer.send(ACK | FIN, ack=peer.at.rcv - 1)
+    peer.at.snd += 1
+    peer.send(ACK)
+    wanted = changes(["CLOSED", "SYN-SENT", "SYN-RECEIVED", "ESTABLISHED", *BOTH])
+    until(lambda: wanted in lives_of(trace), wanted)
+    assert lives_of(trace) == [changes(["CLOSED", "LISTEN"]), wanted]
