@@ -70,9 +70,9 @@ def be_contained_outside():
         raise OSError(ctypes.get_errno(), "unshare")
 
 
-def opener(kind):
-    """What opens a datagram socket of a kind in this thread's namespace"""
-    return open_socket if kind == "ours" else lambda family: socket.socket(family, DGRAM)
+def opener(kind, type_=DGRAM):
+    """What opens a socket of a kind and a type in this thread's namespace"""
+    return lambda family: (open_socket if kind == "ours" else socket.socket)(family, type_)
 
 
 @contextlib.contextmanager
@@ -97,11 +97,15 @@ def for_all(pair):
 # All the ways to a socket: family, type, protocol, and another domain
 DGRAMS = [(family, DGRAM, 0) for family in (INET, INET6)] + [
     (family, DGRAM, kinet.PROTO_DGRAM, family) for family in (INET, INET6)]
+STREAMS = [(family, STREAM, protocol) for family in (INET, INET6)
+           for protocol in (0, socket.IPPROTO_TCP)] + [
+    (family, STREAM, kinet.PROTO_STREAM, family) for family in (INET, INET6)]
 RAWS = [(family, RAW, socket.IPPROTO_UDP) for family in (INET, INET6)] + [
     (family, RAW, kinet.PROTO_RAW, family) for family in (INET, INET6)]
+WAYS = DGRAMS + STREAMS + RAWS
 
 
-@pytest.mark.parametrize("way", DGRAMS + RAWS, ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=str)
 def test_opening(pair, way):
     """CAP_NET_ADMIN where the namespace is at home; raw sockets: CAP_NET_RAW as well"""
     def attempt():
@@ -113,9 +117,9 @@ def test_opening(pair, way):
         assert in_child(lambda: None, attempt) == 0
 
 
-@pytest.mark.parametrize("way", DGRAMS + RAWS, ids=str)
+@pytest.mark.parametrize("way", WAYS, ids=str)
 def test_unprivileged(for_all, way):
-    """net.kinet.unprivileged lets all have datagrams, in its namespace alone."""
+    """net.kinet.unprivileged lets all have datagrams and streams, in its namespace alone."""
     def attempt():
         open_socket(*way).close()
     wanted = errno.EPERM if way[1] == RAW else 0
@@ -124,12 +128,16 @@ def test_unprivileged(for_all, way):
     assert in_child(be_somebody, attempt) == errno.EPERM
 
 
+EACH_TYPE = pytest.mark.parametrize("type_", [STREAM, DGRAM], ids=["stream", "dgram"])
+
+
 @EITHER
+@EACH_TYPE
 @inet_family
-def test_low_ports(for_all, kind, family):
+def test_low_ports(for_all, kind, type_, family):
     """CAP_NET_BIND_SERVICE below net.ipv4.ip_unprivileged_port_start"""
     def attempt(port):
-        with opener(kind)(family) as sock:
+        with opener(kind, type_)(family) as sock:
             sock.bind(address(for_all, family, port))
     with for_all:
         assert in_child(be_somebody, lambda: attempt(1023)) == errno.EACCES
@@ -141,10 +149,11 @@ def test_low_ports(for_all, kind, family):
 
 
 @EITHER
-def test_privileged_options(for_all, kind):
+@EACH_TYPE
+def test_privileged_options(for_all, kind, type_):
     """What options ask for"""
     def attempt(option):
-        with opener(kind)(INET) as sock:
+        with opener(kind, type_)(INET) as sock:
             sock.setsockopt(*option, 1)
     mark, transparent = (socket.SOL_SOCKET, socket.SO_MARK), (
         socket.IPPROTO_IP, socket.IP_TRANSPARENT)
@@ -166,24 +175,26 @@ def files_of(user):
 
 
 @EITHER
+@EACH_TYPE
 @inet_family
-def test_shared_by_one_user_alone(pair, made, kind, family):
+def test_shared_by_one_user_alone(pair, made, kind, type_, family):
     """SO_REUSEPORT: nobody joins the port of another to have what was sent to him."""
     def attempt(user):
         with files_of(user):
-            sock = maker(made, kind)(pair.server, family, bind=False)
+            sock = maker(made, kind)(pair.server, family, type_, bind=False)
         sock.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEPORT, 1)
         return failure(sock.bind, address(pair.server, family, 5800))
     assert [attempt(user) for user in (SOMEBODY, SOMEBODY_ELSE, SOMEBODY, 0)] == [
         0, errno.EADDRINUSE, 0, errno.EADDRINUSE]
 
 
+@EACH_TYPE
 @inet_family
-def test_none_of_the_hosts_joins(pair, made, family):
+def test_none_of_the_hosts_joins(pair, made, type_, family):
     """Whoever he is, and whatever he says"""
     for user in (0, SOMEBODY, 65534, 65535):
         with files_of(user):
-            ours, stock = (maker(made, kind)(pair.server, family, bind=False)
+            ours, stock = (maker(made, kind)(pair.server, family, type_, bind=False)
                            for kind in ("ours", "stock"))
         for sock in (ours, stock):
             for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
@@ -192,8 +203,11 @@ def test_none_of_the_hosts_joins(pair, made, family):
         assert failure(stock.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
         ours.close()
         stock.bind(address(pair.server, family, 5801))
+        # As long as nobody listens, SO_REUSEADDR is for streams to share a port by.
+        if type_ == STREAM:
+            stock.listen()
         with files_of(user):
-            ours = made.ours(pair.server, family, bind=False)
+            ours = made.ours(pair.server, family, type_, bind=False)
         for option in (socket.SO_REUSEADDR, socket.SO_REUSEPORT):
             ours.setsockopt(socket.SOL_SOCKET, option, 1)
         assert failure(ours.bind, address(pair.server, family, 5801)) == errno.EADDRINUSE
@@ -386,13 +400,13 @@ def refusing(tmp_path):
 
 
 @EITHER
-@pytest.mark.parametrize("type_", [STREAM, DGRAM], ids=["stream", "dgram"])
+@EACH_TYPE
 def test_control_group_refuses(refusing, kind, type_):
     """As `ip vrf exec` has it, and policies that forbid sockets"""
     def join():
         (refusing / "cgroup.procs").write_text(str(os.getpid()), encoding="ascii")
 
     def attempt():
-        (open_socket if kind == "ours" else socket.socket)(INET, type_).close()
+        opener(kind, type_)(INET).close()
     assert in_child(lambda: None, attempt) == 0
     assert in_child(join, attempt) == errno.EPERM
