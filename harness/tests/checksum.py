@@ -11,3 +11,8 @@ def checksum(data: bytes) -> int:
     while total >> 16:
         total = (total & 0xffff) + (total >> 16)
     return ~total & 0xffff
+
+
+def sum_with_ends(ends, protocol: int, payload: bytes) -> int:
+    """With the pseudo-header of two addresses, which adds up to the same for both IP versions"""
+    return checksum(b"".join(ends) + struct.pack("!II", len(payload), protocol) + payload)

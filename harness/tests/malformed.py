@@ -11,7 +11,7 @@ import socket
 import struct
 from dataclasses import dataclass
 
-from checksum import checksum
+from checksum import checksum, sum_with_ends
 
 INET, INET6 = socket.AF_INET, socket.AF_INET6
 UDP, ANY = 17, 200          # ANY: a protocol of raw sockets alone
@@ -33,6 +33,7 @@ class Case:
     wanted: tuple = ()                              # the data that is received
     to: str = "dgram"                               # by which socket
     counters: tuple = ()                            # those of kinet's that grow by it
+    answers: tuple = ()                             # what is heard of it: our port, its, and flags
     error: bool = False                             # the connected socket has an error
 
     def __repr__(self):
@@ -48,6 +49,10 @@ class Generator:
     ports: of the sockets, by their names; the peer of the connected one: "peer".
     """
 
+    protocol = UDP
+    head = 8                        # bytes of its header
+    socks = ("dgram", "raw")        # who receives what may be of any protocol
+
     def __init__(self, seed: int, here: dict, there: dict, ports: dict):
         self.dice = random.Random(seed)
         self.packed = {family: [socket.inet_pton(family, end[family]) for end in (there, here)]
@@ -60,10 +65,18 @@ class Generator:
         """The next one; every other is sound."""
         self.number += 1
         self.family = self.dice.choice((INET, INET6))
-        good = self.number % 2
-        kind = self.dice.choice(KINDS[self.family, bool(good)])
-        made = kind(self)
-        return Case(self.number, self.family, kind.__name__, **made)
+        sound = bool(self.number % 2)
+        kind = self.dice.choice(self.kinds()[self.family, sound])
+        return Case(self.number, self.family, kind.__name__, **self.make(kind, sound))
+
+    @staticmethod
+    def kinds() -> dict:
+        """By family, and by whether they are sound"""
+        return KINDS
+
+    def make(self, kind, _sound) -> dict:
+        """What a case of a kind has"""
+        return kind(self)
 
     # --- pieces
 
@@ -82,19 +95,24 @@ class Generator:
             check = self.sum(header + bytes(2) + data, UDP) or 0xffff
         return header + struct.pack("!H", check) + data
 
-    def sum(self, payload: bytes, protocol: int) -> int:
-        """The checksum with the pseudo-header, which adds up to the same for both"""
-        pseudo = struct.pack("!II", len(payload), protocol)
-        return checksum(b"".join(self.packed[self.family]) + pseudo + payload)
+    def whole(self, data: bytes) -> bytes:
+        """What a socket receives, if nothing is wrong with its packet"""
+        return self.udp(data)
 
-    def ip(self, payload: bytes, protocol=UDP, **change) -> bytes:
+    def sum(self, payload: bytes, protocol: int) -> int:
+        """The checksum with the pseudo-header"""
+        return sum_with_ends(self.packed[self.family], protocol, payload)
+
+    def ip(self, payload: bytes, protocol=None, **change) -> bytes:
         """A packet from there to here"""
         ends = self.packed[self.family]
+        protocol = self.protocol if protocol is None else protocol
         return (ip4 if self.family == INET else ip6)(self.dice, ends, payload, protocol, **change)
 
     def fragment(self, whole: bytes, start: int, end: int, ident: int, more=None,
-                 protocol=UDP) -> bytes:
-        """The packet of a piece of a datagram"""
+                 protocol=None) -> bytes:
+        """The packet of a piece of what is whole"""
+        protocol = self.protocol if protocol is None else protocol
         more = end < len(whole) if more is None else more
         part = whole[start:end]
         if self.family == INET:
@@ -129,10 +147,9 @@ def ip6(_dice, ends, payload, protocol, *, version=6, length=None, hops=64):
 
 def icmp(family, ends, body: bytes) -> tuple:
     """A message, whose checksum is 0 yet, and the protocol that it is of"""
-    pseudo, protocol = b"", ICMP
-    if family == INET6:
-        pseudo, protocol = b"".join(ends) + struct.pack("!II", len(body), ICMP6), ICMP6
-    return body[:2] + struct.pack("!H", checksum(pseudo + body)) + body[4:], protocol
+    protocol = ICMP if family == INET else ICMP6
+    check = checksum(body) if family == INET else sum_with_ends(ends, protocol, body)
+    return body[:2] + struct.pack("!H", check) + body[4:], protocol
 
 
 def redirect6(quoted: bytes, to: bytes, router: bytes, mac: bytes) -> bytes:
@@ -157,7 +174,7 @@ def bad(*packets, **more):
 
 def plain(g):
     data = g.data()
-    return good(data, g.ip(g.udp(data)))
+    return good(data, g.ip(g.whole(data)))
 
 
 def empty(g):
@@ -183,7 +200,7 @@ def behind_the_datagram(g):
 def behind_the_packet(g):
     """As Ethernet pads short frames"""
     data = g.data()
-    return good(data, g.ip(g.udp(data)) + g.dice.randbytes(g.dice.randint(1, 40)))
+    return good(data, g.ip(g.whole(data)) + g.dice.randbytes(g.dice.randint(1, 40)))
 
 
 def no_checksum(g):
@@ -192,8 +209,10 @@ def no_checksum(g):
 
 
 def cuts(g, count: int, whole: bytes) -> list:
-    """Where a datagram is cut, so that each piece fits a packet"""
-    inner = g.dice.sample(range(8, min(len(whole) - 1, 1400 * count) // 8 * 8, 8), count - 1)
+    """Where it is cut, so that each piece fits a packet; RFC 8200, section 4.5: the first has all
+    of the header."""
+    least = 8 if g.family == INET else (g.head + 7) // 8 * 8
+    inner = g.dice.sample(range(least, min(len(whole) - 1, 1400 * count) // 8 * 8, 8), count - 1)
     every = {0, len(whole), *inner}
     for at in range(0, len(whole), 1400):
         every.add(at)
@@ -203,7 +222,7 @@ def cuts(g, count: int, whole: bytes) -> list:
 def pieces(g):
     """Fragments in any order, some of them twice"""
     data = g.data(100, g.dice.choice((1000, 1000, 1000, 1000, 60000)))
-    whole, ident = g.udp(data), g.dice.getrandbits(32)
+    whole, ident = g.whole(data), g.dice.getrandbits(32)
     places = cuts(g, g.dice.randint(2, 8), whole)
     packets = [g.fragment(whole, *place, ident) for place in zip(places, places[1:])]
     g.dice.shuffle(packets)
@@ -218,12 +237,17 @@ OPTIONS = [b"\1\1\1\1", b"\7\x0b\4" + bytes(8) + b"\0", b"\7\7\x08\0\0\0\0\0", b
 def options(g):
     """None, record route with room and without, router alert, time stamps, after the end"""
     data = g.data()
-    return good(data, g.ip(g.udp(data), options=g.dice.choice(OPTIONS)))
+    return good(data, g.ip(g.whole(data), options=g.dice.choice(OPTIONS)))
 
 
 def extension(next_header: int, body: bytes) -> bytes:
     """One whose length is in units of 8 bytes; the body has 6, or 8 * n more"""
     return struct.pack("!BB", next_header, len(body) // 8) + body
+
+
+def behind(g, header: int, body: bytes) -> bytes:
+    """What would be received, but for an extension header before it"""
+    return g.ip(extension(g.protocol, body) + g.whole(g.data()), header)
 
 
 SKIPPED = [b"\1\4" + bytes(4), bytes(6), b"\x1e\4abcd"]       # PadN, Pad1, unknown: skip it
@@ -232,7 +256,7 @@ SKIPPED = [b"\1\4" + bytes(4), bytes(6), b"\x1e\4abcd"]       # PadN, Pad1, unkn
 def extended(g):
     """Behind extension headers that have nothing to say"""
     data = g.data()
-    packet, inner = g.udp(data), UDP
+    packet, inner = g.whole(data), g.protocol
     for _ in range(g.dice.choice((1, 2, 3, 30))):
         packet = extension(inner, g.dice.choice(SKIPPED)) + packet
         inner = DEST
@@ -245,8 +269,8 @@ def extended(g):
 
 def headers_in_pieces(g):
     """Extension headers here and there; RFC 7112 would have the host drop them."""
-    data, to, count = g.data(100), g.dice.choice(("dgram", "raw")), g.dice.randint(2, 30)
-    inner, payload = (UDP, g.udp(data)) if to == "dgram" else (ANY, data)
+    data, to, count = g.data(100), g.dice.choice(g.socks), g.dice.randint(2, 30)
+    inner, payload = (ANY, data) if to == "raw" else (g.protocol, g.whole(data))
     chain = extension(DEST, SKIPPED[0]) * (count - 1) + extension(inner, SKIPPED[0])
     whole, ident = chain + payload, g.dice.getrandbits(32)
     cut = 8 * g.dice.randint(1, count - 1)
@@ -259,8 +283,8 @@ def headers_in_pieces(g):
 def one_fragment(g):
     """RFC 6946: a fragment that is all of it"""
     data = g.data()
-    return good(data, g.ip(struct.pack("!BxHI", UDP, 0, g.dice.getrandbits(32)) + g.udp(data),
-                           FRAGMENT))
+    head = struct.pack("!BxHI", g.protocol, 0, g.dice.getrandbits(32))
+    return good(data, g.ip(head + g.whole(data), FRAGMENT))
 
 
 def refused(g):
@@ -295,15 +319,15 @@ def bad_checksum(g):
 
 def flipped(g):
     """One bit of the data"""
-    data = bytearray(g.udp(g.data()))
-    data[g.dice.randrange(8, len(data))] ^= 1 << g.dice.randrange(8)
+    data = bytearray(g.whole(g.data()))
+    data[g.dice.randrange(g.head, len(data))] ^= 1 << g.dice.randrange(8)
     return bad(g.ip(bytes(data)), counters=("DropBadChecksum",))
 
 
 def bad_whole(g):
     """Whose fragments come together, but not to what was sent"""
-    whole, ident = bytearray(g.udp(g.data(200))), g.dice.getrandbits(32)
-    whole[g.dice.randrange(8, len(whole))] ^= 1
+    whole, ident = bytearray(g.whole(g.data(200))), g.dice.getrandbits(32)
+    whole[g.dice.randrange(g.head, len(whole))] ^= 1
     places = cuts(g, 3, whole)
     packets = [g.fragment(bytes(whole), *place, ident) for place in zip(places, places[1:])]
     return bad(*packets, counters=("DropBadChecksum",))
@@ -318,7 +342,7 @@ def stranger(g):
 
 def cut_off(g):
     """The packet is longer than what has come."""
-    packet = g.ip(g.udp(g.data(40)))
+    packet = g.ip(g.whole(g.data(40)))
     return bad(packet[:g.dice.randint(1, len(packet) - 1)])
 
 
@@ -329,14 +353,14 @@ def cut_off_raw(g):
 
 def short_packet(g):
     """No room for the header of UDP, in a longer frame"""
-    inner = g.udp(g.data())
+    inner = g.whole(g.data())
     head = 20 if g.family == INET else 0
     return bad(g.ip(inner, length=head + g.dice.randint(0, 7)))
 
 
 def other_version(g):
     number = g.dice.choice([n for n in range(16) if n != (4 if g.family == INET else 6)])
-    return bad(g.ip(g.udp(g.data()), version=number))
+    return bad(g.ip(g.whole(g.data()), version=number))
 
 
 def overlapping(g):
@@ -344,7 +368,7 @@ def overlapping(g):
 
     Comes last, as then nothing is left of the datagram.
     """
-    whole, ident = g.udp(g.data(100, 900)), g.dice.getrandbits(32)
+    whole, ident = g.whole(g.data(100, 900)), g.dice.getrandbits(32)
     one, two = sorted(g.dice.sample(range(16, len(whole) // 8 * 8 - 8, 8), 2))
     packets = [g.fragment(whole, 0, one, ident), g.fragment(whole, two, len(whole), ident)]
     g.dice.shuffle(packets)
@@ -354,14 +378,14 @@ def overlapping(g):
 
 def spoilt(g):
     """A second piece in the same place, longer and with other data"""
-    whole, ident = g.udp(g.data(200, 900)), g.dice.getrandbits(32)
+    whole, ident = g.whole(g.data(200, 900)), g.dice.getrandbits(32)
     other = bytes(byte ^ 255 for byte in whole)
     return bad(g.fragment(whole, 0, 104, ident), g.fragment(other, 96, 160, ident))
 
 
 def nothing_of_it(g):
     """A fragment without data"""
-    whole = g.udp(g.data(100))
+    whole = g.whole(g.data(100))
     return bad(g.fragment(whole, 64, 64, g.dice.getrandbits(32), g.dice.choice((True, False))))
 
 
@@ -376,7 +400,7 @@ def too_far(g):
 
 def too_long(g):
     """Fragments that cover more than a packet can have"""
-    whole, ident = g.udp(g.data()) + bytes(65536), g.dice.getrandbits(32)
+    whole, ident = g.whole(g.data()) + bytes(65536), g.dice.getrandbits(32)
     places = [*range(0, 65200, 1400), 65536 + 64]
     packets = [g.fragment(whole, *place, ident, place[1] < places[-1])
                for place in zip(places, places[1:])]
@@ -388,7 +412,7 @@ def too_long(g):
 def odd(g):
     """More is to follow, at a place that can't be named"""
     data = g.data(100, 300)
-    whole = g.udp(data + bytes((3 - len(data)) % 8))
+    whole = g.whole(data + bytes((3 - len(data)) % 8))
     ident = g.dice.getrandbits(32)
     packets = [g.fragment(whole, 0, len(whole), ident, True)]
     if g.family == INET:    # as above
@@ -400,7 +424,7 @@ def odd(g):
 # --- of IPv4
 
 def header_checksum(g):
-    inner = g.udp(g.data())
+    inner = g.whole(g.data())
     right, = struct.unpack_from("!H", g.ip(inner, ident=5), 10)
     return bad(g.ip(inner, ident=5, check=g.wrong(right)))
 
@@ -412,7 +436,7 @@ def header_checksum_raw(g):
 
 
 def header_short(g):
-    return bad(g.ip(g.udp(g.data()), words=g.dice.randint(0, 4)))
+    return bad(g.ip(g.whole(g.data()), words=g.dice.randint(0, 4)))
 
 
 def header_beyond(g):
@@ -421,7 +445,7 @@ def header_beyond(g):
 
 
 def header_beyond_length(g):
-    return bad(g.ip(g.udp(g.data(40)), length=g.dice.randint(0, 19)))
+    return bad(g.ip(g.whole(g.data(40)), length=g.dice.randint(0, 19)))
 
 
 BAD_OPTIONS = [b"\7\0\0\0", b"\7\1\0\0", b"\7\x28\4\0", b"\7\7\1" + bytes(5), b"\x44\3\5\0",
@@ -430,7 +454,7 @@ BAD_OPTIONS = [b"\7\0\0\0", b"\7\1\0\0", b"\7\x28\4\0", b"\7\7\1" + bytes(5), b"
 
 def bad_options(g):
     """Of no length, longer than the header, pointing before themselves"""
-    return bad(g.ip(g.udp(g.data()), options=g.dice.choice(BAD_OPTIONS)))
+    return bad(g.ip(g.whole(g.data()), options=g.dice.choice(BAD_OPTIONS)))
 
 
 # --- of IPv6
@@ -442,7 +466,7 @@ def needs_checksum(g):
 def to_be_discarded(g):
     """A destination option that says so to who doesn't know it"""
     number = g.dice.choice((1, 2, 3)) << 6 | 0x1e
-    return bad(g.ip(extension(UDP, bytes([number, 4, 1, 2, 3, 4])) + g.udp(g.data()), DEST))
+    return bad(behind(g, DEST, bytes([number, 4, 1, 2, 3, 4])))
 
 
 def to_be_discarded_raw(g):
@@ -452,54 +476,55 @@ def to_be_discarded_raw(g):
 def discarded_on_the_way(g):
     """The same in the header for every hop"""
     number = g.dice.choice((1, 2, 3)) << 6 | 0x1e
-    return bad(g.ip(extension(UDP, bytes([number, 4, 1, 2, 3, 4])) + g.udp(g.data()), HOP))
+    return bad(behind(g, HOP, bytes([number, 4, 1, 2, 3, 4])))
 
 
 def option_beyond(g):
     """An option that is longer than its header"""
     length = g.dice.choice((5, 6, 100, 255))
-    return bad(g.ip(extension(UDP, bytes([0x1e, length]) + bytes(4)) + g.udp(g.data()), DEST))
+    return bad(behind(g, DEST, bytes([0x1e, length]) + bytes(4)))
 
 
 def padding_with_data(g):
     """RFC 4942, section 2.1.9.5: who pads, pads with zeros, and with seven at most"""
     body = g.dice.choice((b"\1\4abcd", b"\1\x0c" + bytes(12)))
-    return bad(g.ip(extension(UDP, body) + g.udp(g.data()), DEST))
+    return bad(behind(g, DEST, body))
 
 
 def still_on_the_way(g):
     """A routing header that has more to visit"""
     kind = g.dice.choice((0, 1, 77))
     body = struct.pack("!BBI", kind, g.dice.randint(1, 255), 0) + g.packed[INET6][0]
-    return bad(g.ip(extension(UDP, body) + g.udp(g.data()), ROUTING))
+    return bad(behind(g, ROUTING, body))
 
 
 def routed_by_segments(g):
     """RFC 8754, which a host does not do unless it was told to"""
     body = struct.pack("!BBBBH", 4, 0, 0, 0, 0) + g.packed[INET6][1]
-    return bad(g.ip(extension(UDP, body) + g.udp(g.data()), ROUTING))
+    return bad(behind(g, ROUTING, body))
 
 
 def hop_by_hop_later(g):
     """It comes first, or not at all."""
-    inner = extension(UDP, SKIPPED[0]) + g.udp(g.data())
+    inner = extension(g.protocol, SKIPPED[0]) + g.whole(g.data())
     return bad(g.ip(extension(HOP, SKIPPED[0]) + inner, DEST))
 
 
 def unproved(g):
     """An authentication header whose key nobody has"""
-    head = struct.pack("!BBHII12s", UDP, 4, 0, 1, 1, g.dice.randbytes(12))
-    return bad(g.ip(head + g.udp(g.data()), AUTH))
+    head = struct.pack("!BBHII12s", g.protocol, 4, 0, 1, 1, g.dice.randbytes(12))
+    return bad(g.ip(head + g.whole(g.data()), AUTH))
 
 
 def no_next_header(g):
-    return bad(g.ip(extension(NONE, SKIPPED[0]) + g.udp(g.data()), DEST))
+    return bad(g.ip(extension(NONE, SKIPPED[0]) + g.whole(g.data()), DEST))
 
 
 def endless(g):
     """Extension headers up to the end of the packet, the last beyond it"""
     chain = extension(DEST, SKIPPED[0]) * g.dice.randint(1, 100)
-    inner, to = g.dice.choice(((UDP, "dgram"), (ANY, "raw")))
+    to = g.dice.choice(g.socks)
+    inner = ANY if to == "raw" else g.protocol
     kind = g.dice.choice((DEST, ROUTING))
     chain = chain[:-8] + bytes([kind]) + chain[-7:]
     return bad(g.ip(chain + struct.pack("!BB", inner, g.dice.randint(1, 255)) + bytes(6), DEST),
@@ -508,7 +533,7 @@ def endless(g):
 
 def header_in_the_second(g):
     """RFC 7112: all headers are in the first fragment."""
-    whole = extension(UDP, SKIPPED[0]) + g.udp(g.data(100))
+    whole = extension(g.protocol, SKIPPED[0]) + g.whole(g.data(100))
     ident = g.dice.getrandbits(32)
     first = struct.pack("!BxHI", DEST, 1, ident) + whole[:8]
     return bad(g.ip(first, FRAGMENT))

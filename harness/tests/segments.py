@@ -16,14 +16,16 @@ from dataclasses import dataclass, field
 import topology
 
 from blocked import until
+from checksum import checksum, sum_with_ends
 from kinet import INET, INET6, STREAM, failure
-from malformed import checksum, icmp, ip4, ip6
+from malformed import icmp, ip4, ip6
 from peers import reset
 from streams import blocking
 from test_kinet_malformed import Wire
 from wire import Capture, Packet, sums_in_software
 
-TCP = socket.IPPROTO_TCP
+TCP, ISOLATED = socket.IPPROTO_TCP, 253
+WIRES = {"interop": TCP, "isolated": ISOLATED}      # net.kinet.mode: the protocol of streams
 FIN, SYN, RST, PSH, ACK, URG = (1 << bit for bit in range(6))
 EOL, NOP, MSS, WSCALE, SACK_OK, SACK, STAMPS = 0, 1, 2, 3, 4, 5, 8
 HOST = {INET: "10.1.0.77", INET6: "fd00:1::77"}
@@ -44,6 +46,18 @@ def padded(*options: bytes) -> bytes:
     """As a header has them, in words of 4 bytes"""
     joined = b"".join(options)
     return joined + bytes([NOP]) * (-len(joined) % 4)
+
+
+def build(ends, protocol, ports, numbers, flags, data=b"", options=b"", *, offset=None,
+          reserved=0, urgent=0, check=None, window=65535) -> bytes:
+    """A segment, right but for what is said"""
+    offset = 5 + len(options) // 4 if offset is None else offset
+    head = struct.pack("!HHIIBBH", *ports, *(number % ROUND for number in numbers),
+                       offset << 4 | reserved >> 2, flags | (reserved & 3) << 6, window)
+    rest = struct.pack("!H", urgent) + options + data
+    if check is None:
+        check = sum_with_ends(ends, protocol, head + bytes(2) + rest)
+    return head + struct.pack("!H", check) + rest
 
 
 @dataclass
@@ -69,10 +83,10 @@ class Segment:
         raw = packet.payload
         sport, dport, seq, ack, offset, flags, window, _, urgent = struct.unpack_from(
             "!HHIIBBHHH", raw)
-        pseudo = packet.source + packet.dest + struct.pack("!II", len(raw), TCP)
         head = (offset >> 4) * 4
+        good = not sum_with_ends((packet.source, packet.dest), packet.protocol, raw)
         return cls(sport, dport, seq, ack, flags, window, urgent,
-                   cls.parse_options(raw[20:head]), raw[head:], not checksum(pseudo + raw),
+                   cls.parse_options(raw[20:head]), raw[head:], good,
                    (offset & 15) << 2 | flags >> 6, packet)
 
     @staticmethod
@@ -128,7 +142,7 @@ class Peer(contextlib.ExitStack):
 
     def __init__(self, net, family, port):
         super().__init__()
-        self.family, self.port = family, port
+        self.family, self.port, self.protocol = family, port, net.protocol
         self.ends = [socket.inet_pton(family, one) for one in
                      (HOST[family], net.client.v4 if family == INET else net.client.v6)]
         self.wire = self.enter_context(Wire(net.server, net.client))
@@ -138,9 +152,11 @@ class Peer(contextlib.ExitStack):
 
     @classmethod
     @contextlib.contextmanager
-    def network(cls):
+    def network(cls, wire="interop"):
         """A pair, whose client knows where to find him and segments in software."""
         with topology.pair() as net:
+            net.protocol = WIRES[wire]
+            net.client.sysctl("net.kinet.mode", wire)
             sums_in_software(net.client)
             net.client.knows(HOST.values(), net.server)
             topology.ip(["link set eth gso_max_segs 1"], net.client.name)
@@ -148,25 +164,18 @@ class Peer(contextlib.ExitStack):
 
     # --- sending
 
-    def header(self, flags, data, options=b"", *, offset=None, reserved=0, urgent=0, check=None,
-               **change):
+    def header(self, flags, data, options=b"", *, seq=None, ack=None, **change):
         """The segment, right but for what is said"""
         at = self.at
-        numbers = [change.get(name, default) % ROUND for name, default in
-                   (("seq", at.snd), ("ack", at.rcv if flags & ACK else 0))]
-        offset = 5 + len(options) // 4 if offset is None else offset
-        head = struct.pack("!HHIIBBH", at.port, self.port, *numbers, offset << 4 | reserved >> 2,
-                           flags | (reserved & 3) << 6, change.get("window", at.window))
-        rest = struct.pack("!H", urgent) + options + data
-        if check is None:
-            pseudo = struct.pack("!II", len(head) + 2 + len(rest), TCP)
-            check = checksum(b"".join(self.ends) + pseudo + head + bytes(2) + rest)
-        return head + struct.pack("!H", check) + rest
+        seq = at.snd if seq is None else seq
+        ack = at.rcv if ack is None and flags & ACK else ack or 0
+        return build(self.ends, self.protocol, (at.port, self.port), (seq, ack), flags, data,
+                     options, **{"window": at.window} | change)
 
-    def raw(self, payload: bytes, protocol=TCP, **change):
-        """Whatever it is, by protocol 6"""
-        packet = (ip4 if self.family == INET else ip6)(random, self.ends, payload, protocol,
-                                                       **change)
+    def raw(self, payload: bytes, protocol=None, **change):
+        """Whatever it is, by the protocol of streams"""
+        packet = (ip4 if self.family == INET else ip6)(random, self.ends, payload,
+                                                       protocol or self.protocol, **change)
         self.wire.sock.send(self.wire.head[self.family] + packet)
 
     def tell(self, kind, rest: bytes, seq=None):
@@ -178,7 +187,7 @@ class Peer(contextlib.ExitStack):
         """The packet of such a segment, as far as ICMP has it"""
         head = struct.pack("!HHIIBBHHH", self.port, self.at.port,
                            (self.at.rcv if seq is None else seq) % ROUND, 0, 5 << 4, ACK, 0, 0, 0)
-        return (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, TCP)
+        return (ip4 if self.family == INET else ip6)(random, self.ends[::-1], head, self.protocol)
 
     def too_big(self, mtu, **change):
         """It is longer than the path takes."""
@@ -204,7 +213,7 @@ class Peer(contextlib.ExitStack):
 
     def collect(self):
         """What has come meanwhile"""
-        for packet in self.capture.packets(TCP):
+        for packet in self.capture.packets(self.protocol):
             segment = Segment.parse(packet)
             if packet.dest == self.ends[0] and segment.dport == self.at.port:
                 assert packet.good and segment.good, segment

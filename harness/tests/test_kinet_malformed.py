@@ -45,23 +45,77 @@ class Wire(contextlib.ExitStack):
 
 
 class Game:
-    """The sockets, what they are to receive, and what has been counted"""
+    """Cases, what is to become of them, and what has been counted"""
+
+    def __init__(self, client, cases, seed):
+        self.client, self.cases, self.seed = client, cases, seed
+        self.batch = {}
+        self.kinds = set()
+        self.before = kinet.snmp(client)
+        self.counted = collections.Counter()
+
+    def play(self, packets: int):
+        """Send so many, batch by batch."""
+        sent = 0
+        while sent < packets:
+            self.batch = {}
+            for _ in range(BATCH):
+                case = self.cases.case()
+                self.batch[case.number] = case
+                self.kinds.add((case.family, case.kind))
+                self.counted.update(case.counters)
+                self.send(case)
+                sent += len(case.packets)
+            self.until(self.arrived, self.missing)
+            self.look()
+        self.until(lambda: self.grown() == self.counted,
+                   lambda: f"counted {self.grown()}, not {self.counted}")
+
+    def send(self, case):
+        """A case"""
+        raise NotImplementedError
+
+    def arrived(self) -> bool:
+        """Take what is there; it must be wanted. Is that all?"""
+        raise NotImplementedError
+
+    def missing(self):
+        """What has not arrived"""
+        raise NotImplementedError
+
+    def look(self):
+        """All of a batch has arrived."""
+
+    def until(self, condition, what):
+        """Wait; what() tells what is missing."""
+        try:
+            return until(condition, "packets to arrive")
+        except TimeoutError:
+            return self.fail(f"missing: {what()}")
+
+    def fail(self, what: str):
+        """Not without the seed"""
+        pytest.fail(f"seed {self.seed}: {what}", pytrace=False)
+
+    def grown(self) -> collections.Counter:
+        """Those of kinet's counters that have grown"""
+        now = kinet.snmp(self.client)
+        return collections.Counter({name: now[name] - was for name, was in self.before.items()
+                                    if now[name] != was})
+
+
+class Datagrams(Game):
+    """With the sockets, and what they are to receive"""
 
     def __init__(self, net, made, seed):
-        self.seed = seed
-        self.client = net.client
         self.socks = {key: self.open(net, made, *key) for key in
                       [(name, family) for name in ("dgram", "connected", "raw")
                        for family in (INET, INET6)]}
         ends = ({family: address(end, family)[0] for family in (INET, INET6)}
                 for end in (net.client, net.server))
-        self.cases = malformed.Generator(seed, *ends, PORTS)
         self.wire = made.enter_context(Wire(net.server, net.client))
         self.wanted = {key: collections.Counter() for key in self.socks}
-        self.batch = {}
-        self.kinds = set()
-        self.before = kinet.snmp(self.client)
-        self.counted = collections.Counter()
+        super().__init__(net.client, malformed.Generator(seed, *ends, PORTS), seed)
 
     @staticmethod
     def open(net, made, name, family):
@@ -76,25 +130,8 @@ class Game:
         sock.setblocking(False)
         return sock
 
-    def play(self, packets: int):
-        """Send so many, batch by batch."""
-        sent = 0
-        while sent < packets:
-            self.batch = {}
-            for _ in range(BATCH):
-                case = self.cases.case()
-                self.send(case)
-                sent += len(case.packets)
-            self.until(self.arrived, self.missing)
-            self.no_error()
-        self.until(lambda: self.grown() == self.counted,
-                   lambda: f"counted {self.grown()}, not {self.counted}")
-
     def send(self, case):
-        """A case; an error is looked at before another can hide it."""
-        self.batch[case.number] = case
-        self.kinds.add((case.family, case.kind))
-        self.counted.update(case.counters)
+        """An error is looked at before another can hide it."""
         for data in case.wanted:
             self.wanted[case.to, case.family][data] += 1
             self.counted[ARRIVED[RAW if case.to == "raw" else DGRAM]] += 1
@@ -102,22 +139,11 @@ class Game:
         if case.error:
             self.until(lambda: self.error(case.family) == errno.ECONNREFUSED, lambda: case)
 
-    def until(self, condition, what):
-        """Wait; what() tells what is missing."""
-        try:
-            until(condition, "packets to arrive")
-        except TimeoutError:
-            self.fail(f"missing: {what()}")
-
-    def fail(self, what: str):
-        """Not without the seed"""
-        pytest.fail(f"seed {self.seed}: {what}", pytrace=False)
-
     def error(self, family, name="connected") -> int:
         """Of a socket"""
         return self.socks[name, family].getsockopt(socket.SOL_SOCKET, socket.SO_ERROR)
 
-    def no_error(self):
+    def look(self):
         """None but those that were looked at"""
         for name, family in self.socks:
             if self.error(family, name):
@@ -125,9 +151,8 @@ class Game:
                     str(case) for case in self.batch.values()
                     if case.family == family and case.kind.startswith("error")))
 
-    def arrived(self) -> bool:
-        """Receive what is there; it must be wanted. Is that all?"""
-        self.no_error()
+    def arrived(self):
+        self.look()
         for key, sock in self.socks.items():
             with contextlib.suppress(BlockingIOError):
                 while True:
@@ -137,8 +162,8 @@ class Game:
                     self.take(key, data)
         return not any(map(self.left, self.wanted))
 
-    def missing(self) -> list:
-        """The cases whose data has not arrived, all of it"""
+    def missing(self):
+        """Cases, whose data has not arrived, all of it"""
         return [case for case in self.batch.values() for data in case.wanted
                 if self.wanted[case.to, case.family][data]]
 
@@ -155,35 +180,29 @@ class Game:
         if not self.wanted[key][data]:
             del self.wanted[key][data]
 
-    def grown(self) -> collections.Counter:
-        """Those of kinet's counters that have grown"""
-        now = kinet.snmp(self.client)
-        return collections.Counter({name: now[name] - was for name, was in self.before.items()
-                                    if now[name] != was})
 
-
-def game(net, made, seed, packets):
-    """Play it on one CPU, so that packets keep their order."""
+def game(begin, seed, packets):
+    """Play it on one CPU, so that packets keep their order; begin(seed): what."""
     seed = int(os.environ.get("KSOCKET_SEED") or seed)
     print(f"seed {seed}")
     before = os.sched_getaffinity(0)
     os.sched_setaffinity(0, {min(before)})
     try:
-        played = Game(net, made, seed)
+        played = begin(seed)
         played.play(packets)
     finally:
         os.sched_setaffinity(0, before)
-    kinds = {(family, kind.__name__) for (family, _), some in malformed.KINDS.items()
+    kinds = {(family, kind.__name__) for (family, _), some in played.cases.kinds().items()
              for kind in some}
     assert kinds == played.kinds
 
 
 def test_malformed(pair, made):
     """In `make test`"""
-    game(pair, made, 1, ROUNDS)
+    game(lambda seed: Datagrams(pair, made, seed), 1, ROUNDS)
 
 
 @pytest.mark.soak
 def test_malformed_for_long(pair, made):
     """In `make soak`"""
-    game(pair, made, 2, SOAK_ROUNDS)
+    game(lambda seed: Datagrams(pair, made, seed), 2, SOAK_ROUNDS)
