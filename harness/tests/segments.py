@@ -16,7 +16,7 @@ from dataclasses import dataclass, field
 import topology
 
 from blocked import until
-from checksum import checksum, sum_with_ends
+from checksum import sum_with_ends
 from kinet import INET, INET6, STREAM, failure
 from malformed import icmp, ip4, ip6
 from peers import reset

@@ -10,9 +10,12 @@ import kinet
 import pytest
 
 from blocked import until
-from kinet import address, talk
-from peers import inet_family
+from kinet import STREAM, address, failure, talk
+from peers import inet_family, reset
+from segments import ISOLATED as STREAMS
+from streams import Streams, exchange, ready, refused
 from test_kinet_options import IP_RECVERR, IPV6_RECVERR
+from wire import chain, rules
 
 
 @pytest.fixture
@@ -45,6 +48,26 @@ def test_nobody_there(pair, isolated, family):
     until(lambda: select.select([sock], [], [], 0)[0], "the refusal")
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == errno.ECONNREFUSED
     assert kinet.snmp(pair.server)["DropNoSocket"] == before + 1
+
+
+@inet_family
+def test_no_stream_there(pair, isolated, family):
+    """A reset, from who listens nowhere; and one for what a connection that is gone still sends"""
+    with Streams(pair.client, pair.server, ("ours", "ours")) as made:
+        bound, listener = made.server(family), made.listener(family)
+        before = kinet.snmp(pair.server)
+        assert refused(made.client(family), bound.getsockname())
+        bound.close()
+        assert refused(made.client(family), address(pair.server, family, 5601))
+        after = kinet.snmp(pair.server)
+        assert [after[name] - before[name] for name in ("DropNoSocket", "ResetOut")] == [2, 2]
+        one, other = made.connection(family, listener=listener)
+        exchange(one, other)
+        with rules(pair.client, chain("input", f"meta l4proto {STREAMS} drop")):
+            reset(other)
+        one.send(b"to nobody")
+        ready(one, select.POLLHUP)
+        assert failure(one.recv, 1) == errno.ECONNRESET
 
 
 @inet_family
@@ -106,7 +129,11 @@ def test_the_other_mode_refuses(pair, made, family):
     assert sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) == (
         errno.ENOPROTOOPT if family == socket.AF_INET else errno.EPROTO)
     assert kinet.snmp(pair.server)["DropOtherMode"] == before + 1
-    sock.close()
+    assert failure(made.ours(pair.client, family, STREAM).connect, peer.getsockname()) == (
+        errno.ENOPROTOOPT if family == socket.AF_INET else errno.EPROTO)
+    # An error that comes while connect(2) has the socket isn't heard: then the SYN goes again.
+    assert kinet.snmp(pair.server)["DropOtherMode"] > before + 1
+    made.close()
     pair.client.sysctl("net.kinet.mode", "interop")
 
 

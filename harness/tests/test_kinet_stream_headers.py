@@ -16,7 +16,7 @@ from blocked import until
 from conftest import KernelLog
 from kinet import INET, INET6
 from malformed import icmp, redirect6
-from segments import (ACK, FIN, HOST, MSS, PSH, ROUND, SACK, SACK_OK, STAMPS, SYN, TCP, WSCALE,
+from segments import (ACK, FIN, HOST, MSS, PSH, ROUND, SACK, SACK_OK, STAMPS, SYN, WIRES, WSCALE,
                       Host, Peer, Segment, lives, option, padded)
 from streams import Info, blocking, pattern, ready, receive
 
@@ -28,23 +28,23 @@ HEADERS = {INET: 40, INET6: 60}
 LINK = 1500
 
 
-@pytest.fixture(scope="module", name="net")
-def _net():
-    """The host and where the peer is"""
-    with Peer.network() as made:
-        yield made
-
-
-@pytest.fixture(params=["ours", "stock"], name="kind")
+@pytest.fixture(scope="module", params=["ours", "stock", "isolated"], name="kind")
 def _kind(request):
-    """Whose socket the host has"""
+    """Whose socket the host has; isolated: kinet's, on its other wire"""
     return request.param
+
+
+@pytest.fixture(scope="module", name="net")
+def _net(kind):
+    """The host and where the peer is"""
+    with Peer.network(kind if kind in WIRES else "interop") as made:
+        yield made
 
 
 @pytest.fixture(params=[INET, INET6], ids=["inet", "inet6"], name="host")
 def _host(net, made, kind, request):
     """A listener, and somebody who may talk to it"""
-    return Host(net, made, kind, request.param)
+    return Host(net, made, "ours" if kind in WIRES else kind, request.param)
 
 
 # --- the header of TCP
@@ -149,7 +149,7 @@ def nobody_is_answered(host):
     peer, answered = host.peer, []
 
     def come():
-        answered.extend(one for one in map(Segment.parse, peer.capture.packets(TCP))
+        answered.extend(one for one in map(Segment.parse, peer.capture.packets(peer.protocol))
                         if one.dport == peer.at.port)
         return any(one.packet.dest == peer.ends[0] for one in answered)
     peer.send(SYN)

@@ -273,10 +273,25 @@ UNREACHABLE = (errno.EHOSTUNREACH, errno.ENETUNREACH)
 RECVERR = {INET: (socket.IPPROTO_IP, 11), INET6: (socket.IPPROTO_IPV6, 25)}
 
 
+@contextlib.contextmanager
+def speaking(net, wire):
+    """Both ends speak it for a while."""
+    def turn_to(mode):
+        for end in (net.client, net.server):
+            until(lambda end=end: not kinet.sockets(end), "sockets to go")
+            end.sysctl("net.kinet.mode", mode)
+    turn_to(wire)
+    yield
+    turn_to("interop")
+
+
+@pytest.mark.parametrize("kinds, wire", [*((kinds, "interop") for kinds in KINDS),
+                                         (("ours", "ours"), "isolated")],
+                         ids=[*map("-".join, KINDS), "isolated"])
 @inet_family
-def test_unreachable(routed, kinds, family):
+def test_unreachable(routed, kinds, wire, family):
     """RFC 1122, section 4.2.3.9: who connects gives up at once, who is connected doesn't."""
-    with Streams(routed.client, routed.server, kinds) as made:
+    with speaking(routed, wire), Streams(routed.client, routed.server, kinds) as made:
         listener = made.listener(family)
         one, other = made.connection(family, listener=listener)
         exchange(one, other)

@@ -3,6 +3,8 @@
 
 import contextlib
 import errno
+import itertools
+import random
 import select
 import socket
 import subprocess
@@ -15,9 +17,10 @@ import topology
 
 from blocked import BOUND, until
 from conftest import BUILD, KernelLog
-from kinet import INET, INET6, RAW, talk
+from kinet import INET, INET6, RAW, STREAM, talk
 from peers import reset
-from streams import Streams, limit_rate, ready, receive
+from segments import ACK, PSH, SYN, WIRES, build
+from streams import KINDS, Streams, exchange, limit_rate, ready, receive
 
 CYCLES, SOAK_CYCLES = 20, 200
 AF_MAX, FALLBACK = 46, 18
@@ -43,15 +46,19 @@ def unload():
 
 
 @contextlib.contextmanager
-def flood(end, to):
+def flood(end, to, packets=(bytes(100),), kind=socket.SOCK_DGRAM, protocol=0):
     """A process at an end that sends as fast as it can."""
     text = ("import socket, sys\n"
-            "s = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)\n"
+            "host, port, kind, protocol, *packets = sys.argv[1:]\n"
+            "s = socket.socket(socket.AF_INET, int(kind), int(protocol))\n"
+            "packets = [bytes.fromhex(one) for one in packets]\n"
             "print('ready', flush=True)\n"
             "while True:\n"
-            "    try: s.sendto(bytes(100), (sys.argv[1], int(sys.argv[2])))\n"
-            "    except OSError: pass\n")
-    with end, subprocess.Popen(["/usr/bin/python3", "-c", text, to[0], str(to[1])],
+            "    for packet in packets:\n"
+            "        try: s.sendto(packet, (host, int(port)))\n"
+            "        except OSError: pass\n")
+    words = [to[0], *map(str, (to[1], int(kind), protocol)), *(one.hex() for one in packets)]
+    with end, subprocess.Popen(["/usr/bin/python3", "-c", text, *words],
                                stdout=subprocess.PIPE) as child:
         try:
             child.stdout.readline()
@@ -72,6 +79,10 @@ def traffic(net, made):
     connected = made.ours(net.client, INET6)
     connected.connect(("::1", 9))
     connected.send(b"to nobody")
+    for kinds, family in itertools.product(KINDS[1:], (INET, INET6)):
+        one, other = made.enter_context(Streams(net.client, net.server, kinds)).connection(family)
+        exchange(one, other, 20_000)
+        one.send(b"unread")
 
 
 def cycle(net):
@@ -106,6 +117,42 @@ def test_under_a_flood(pair, loaded_again):
             with flood(pair.client, to):
                 until(lambda: select.select([sock], [], [], 0)[0], "the flood")
                 sock.close()
+                unload()
+                load()
+
+
+def segments(one, to, listens) -> list:
+    """Some that ask a listener, and some that are data for a connection; from one end of it"""
+    ends = [socket.inet_aton(sock.getsockname()[0]) for sock in (one, to)]
+    port, connected, listener = (sock.getsockname()[1] for sock in (one, to, listens))
+    protocol = to.getsockopt(socket.SOL_SOCKET, socket.SO_PROTOCOL) & 0xff
+    made = []
+    for caller in range(10_000, 10_050):
+        numbers = [random.randrange(1 << 32) for _ in range(2)]
+        made += [build(ends, protocol, (caller, listener), numbers, SYN),
+                 build(ends, protocol, (port, connected), numbers, ACK | PSH, bytes(500))]
+    return made
+
+
+@pytest.mark.parametrize("wire", WIRES)
+def test_under_a_flood_of_segments(pair, loaded_again, wire):
+    """SYNs and data keep coming while a listener and a connection end, and the module goes."""
+    until(lambda: not kinet.sockets(pair.client) + kinet.sockets(pair.server), "sockets to go")
+    for _ in range(5):
+        for end in (pair.client, pair.server):
+            end.sysctl("net.kinet.mode", wire)
+        kinds = ("stock" if wire == "interop" else "ours", "ours")
+        with Streams(pair.client, pair.server, kinds) as made:
+            listener = made.listener()
+            one, other = made.connection(listener=listener)
+            packets = segments(one, other, listener)
+            before = kinet.snmp(pair.server)["SegmentIn"]
+            with flood(pair.client, (other.getsockname()[0], 0), packets, RAW, WIRES[wire]):
+                until(lambda: kinet.snmp(pair.server)["SegmentIn"] > before + 2 * len(packets),
+                      "the flood")
+                exchange(one, other)
+                for sock in (one, other, listener):
+                    sock.close()
                 unload()
                 load()
 
