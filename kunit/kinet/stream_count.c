@@ -178,10 +178,14 @@ static void listener_has_no_way(struct stream_talk *talk)
 	syn_comes(talk);
 }
 
-/* The network says something while the user has the lock. */
+/* A segment was too long, which the network says while the user has the lock. */
 static void user_does_not_hear(struct stream_talk *talk)
 {
-	const struct kinet_error error = { .err = EHOSTUNREACH };
+	const struct kinet_error error = {
+		.err		= EMSGSIZE,
+		.info		= 1000,
+		.too_big	= true,
+	};
 	struct kinet_pkt pkt = {
 		.net	= &init_net,
 		.sport	= htons(STREAM_PEER),

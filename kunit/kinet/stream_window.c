@@ -498,7 +498,7 @@ static u64 pruned(void)
 
 	for_each_possible_cpu(cpu) {
 		counts = per_cpu_ptr(kinet_net(&init_net)->counts, cpu);
-		sum += counts->n[KINET_PRUNED];
+		sum += counts->n[KINET_DROP_PRUNED];
 	}
 	return sum;
 }
