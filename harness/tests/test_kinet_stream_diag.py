@@ -2,6 +2,7 @@
 """Streams as sock_diag and /proc list them, and the host's own as sock_diag does."""
 
 import socket
+import struct
 
 import kinet
 import netlink
@@ -13,6 +14,7 @@ from segments import Host, Peer
 from states import STATES
 from streams import Streams, ended
 from test_kinet_diag import inode, listed
+from test_kinet_trace import beyond_the_window, of_the_unsent, unwelcome, without_ack
 
 pytestmark = pytest.mark.smoke
 
@@ -118,3 +120,15 @@ def test_attributes(host, kind):
     assert netlink.INFO not in attributes
     if kind == "ours":
         assert attributes[netlink.PROTOCOL] == bytes([TCP])
+
+
+@pytest.mark.parametrize("drop", [unwelcome, beyond_the_window, without_ack, of_the_unsent],
+                         ids=lambda one: one.__name__)
+def test_drops(host, kind, drop):
+    """A socket has counted the segment that it doesn't take."""
+    def drops():
+        rows = listed(host.net.client, host.family, kind, protocol=TCP, states=ALL,
+                      ext=1 << netlink.SKMEMINFO - 1).values()
+        return [struct.unpack("9I", row.attributes[netlink.SKMEMINFO])[8] for row in rows]
+    drop(host)
+    until(lambda: sum(drops()) == 1, "one drop")

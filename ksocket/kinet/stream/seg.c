@@ -109,11 +109,10 @@ static void kinet_stream_give(struct sock *sk, struct sk_buff *skb,
 	sk_incoming_cpu_update(sk);
 	kinet_strip(skb);
 	bh_lock_sock_nested(sk);
-	if (!sock_owned_by_user(sk)) {
+	if (!sock_owned_by_user(sk))
 		kinet_tcp_input(sk, skb);
-	} else if (sk_add_backlog(sk, skb, kinet_stream_backlog_max(sk))) {
+	else if (sk_add_backlog(sk, skb, kinet_stream_backlog_max(sk)))
 		kinet_stream_refuse(sk, skb, pkt, KINET_DROP_BUFFER_FULL);
-	}
 	bh_unlock_sock(sk);
 }
 
