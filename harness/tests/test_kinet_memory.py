@@ -13,7 +13,7 @@ import pytest
 import kinet
 from blocked import until
 from peers import inet_family
-from streams import Streams, exchange, pattern, receive, set_option
+from streams import Streams, exchange, pass_on, pattern, receive, set_option
 from threads import meanwhile
 
 MEM = Path("/proc/sys/net/kinet/mem")
@@ -69,7 +69,7 @@ def test_pressure(pair, made):
 
 @inet_family
 def test_no_more(pair, made, family):
-    """Then datagrams are dropped, and streams go on, a segment at a time."""
+    """Then datagrams are dropped, and streams receive, a segment at a time."""
     full = made.ours(pair.server, family)
     sender = made.stock(pair.client, family)
     one, two = made.connection(family)
@@ -79,6 +79,6 @@ def test_no_more(pair, made, family):
             sender.sendto(bytes(1000), full.getsockname())
             return counted(pair.server, "DropNoMemory")
         until(dropped, "memory to be used up")
-        exchange(one, two, 100_000)
+        pass_on(one, two, 100_000)
         full.close()
     exchange(*made.connection(family), 100_000)
