@@ -33,12 +33,6 @@ def by_other(end, peer, family) -> str:
     return f"{peer.hosts[family]} {via}dev other src {end.hosts[family]}"
 
 
-def has_rules6(end) -> bool:
-    """The mark has its rule for IPv6, too, which not every kernel has."""
-    rule = ["ip", "-6", "rule", "add", "fwmark", str(MARK), "lookup", "100"]
-    return not end.run(rule, check=False).returncode
-
-
 @pytest.fixture(scope="module", name="net")
 def _net():
     """Both wires have the same addresses of the link. Each end has one that is its own, to which
@@ -58,7 +52,8 @@ def _net():
                          *(f"addr add {end.link}/64 dev {device} nodad" for device in DEVICES),
                          f"rule add fwmark {MARK} lookup 100", f"rule add tos {TOS:#x} lookup 100"],
                         end.name)
-        net.with_rules = {INET} | {INET6 for end in ends if has_rules6(end)}
+        net.with_rules = {INET} | {INET6 for end in ends if topology.has_rules6(
+            end, f"fwmark {MARK} lookup 100")}
         for end, peer in (ends, ends[::-1]):
             for family, router in ((INET, peer.v4), (INET6, peer.v6)):
                 topology.ip([f"route add {peer.hosts[family]} via {router} dev eth "

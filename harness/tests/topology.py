@@ -46,6 +46,12 @@ def ip(lines, namespace=None, tool="ip"):
         raise OSError(f"{' '.join(argv)}: {done.stderr}\n" + "\n".join(lines))
 
 
+def has_rules6(namespace, rule: str) -> bool:
+    """IPv6 has such a rule from now on, unless the kernel knows of none."""
+    argv = ["ip", "-6", "rule", "add", *rule.split()]
+    return not namespace.run(argv, check=False).returncode
+
+
 class Namespace:
     """A network namespace, with the addresses it was given."""
 
