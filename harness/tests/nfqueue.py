@@ -54,8 +54,15 @@ class Queue(contextlib.ExitStack):
         if error:
             pytest.skip("this kernel has no NFQUEUE")
 
+    def packet(self) -> int:
+        """Wait for a packet; return its number."""
+        number, = struct.unpack_from("!I", attributes(self.sock.recv(65536))[HEADER])
+        return number
+
+    def accept(self, number):
+        """Let a packet go on."""
+        self.sock.send(message(VERDICT, PARAMETERS, struct.pack("!II", ACCEPT, number)))
+
     def let_go(self):
         """Wait for a packet, and let it go on."""
-        packet = self.sock.recv(65536)
-        number, = struct.unpack_from("!I", attributes(packet)[HEADER])
-        self.sock.send(message(VERDICT, PARAMETERS, struct.pack("!II", ACCEPT, number)))
+        self.accept(self.packet())

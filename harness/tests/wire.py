@@ -30,10 +30,11 @@ def rules(namespace, text: str):
         namespace.run(["nft", "flush", "ruleset"])
 
 
-def chain(hook: str, *lines: str, kind="filter", family="inet") -> str:
-    """A table with one chain, at a hook."""
-    where = {"prerouting": -100, "postrouting": 100}.get(hook, 0) if kind == "nat" else 0
-    text = [f"table {family} lab_{hook} {{", "chain one {",
+def chain(hook: str, *lines: str, kind="filter", family="inet", after=0) -> str:
+    """A table with one chain, at a hook; after: its priority, of a filter."""
+    where = {"prerouting": -100, "input": 100, "postrouting": 100}.get(hook, 0) if (
+        kind == "nat") else after
+    text = [f"table {family} lab_{hook}_{kind} {{", "chain one {",
             f"type {kind} hook {hook} priority {where};", *lines, "}", "}"]
     return "\n".join(text) + "\n"
 
