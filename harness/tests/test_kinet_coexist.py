@@ -21,7 +21,7 @@ from peers import inet_family
 from streams import blocking, exchange
 from test_kinet_options import EITHER, disconnect, maker, nothing
 from threads import meanwhile
-from wire import Capture, chain, rules, sums_in_software, tracked
+from wire import Capture, chain, nothing_lost, rules, sums_in_software, tracked
 
 pytestmark = pytest.mark.smoke
 
@@ -348,10 +348,7 @@ def test_tracked(pair, made, kind, family):
         new, established = [line.split()[5] for line in pair.server.run(
             ["nft", "list", "ruleset"]).stdout.splitlines() if "packets" in line]
         assert (new, established) == ("2", "2")
-        told = pair.server.run(["conntrack", "-S"]).stdout
-        assert not [word for word in told.split() if word.startswith(("insert_failed=", "drop=",
-                                                                      "invalid="))
-                    and not word.endswith("=0")]
+        assert nothing_lost(pair.server)
 
 
 @inet_family

@@ -17,7 +17,7 @@ import topology
 
 from blocked import BOUND, until
 from conftest import BUILD, KernelLog
-from kinet import INET, INET6, RAW, STREAM, talk
+from kinet import INET, INET6, RAW, talk
 from peers import reset
 from segments import ACK, PSH, SYN, WIRES, build
 from streams import KINDS, Streams, exchange, limit_rate, ready, receive

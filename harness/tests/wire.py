@@ -39,11 +39,19 @@ def chain(hook: str, *lines: str, kind="filter", family="inet", after=0) -> str:
     return "\n".join(text) + "\n"
 
 
-def tracked(namespace, family) -> list:
-    """The UDP connections that are confirmed, a line for each."""
+def tracked(namespace, family, protocol="udp") -> list:
+    """The connections that are confirmed, a line for each."""
     name = {INET: "ipv4", INET6: "ipv6"}[family]
-    told = namespace.run(["conntrack", "-L", "-p", "udp", "-f", name]).stdout
+    told = namespace.run(["conntrack", "-L", "-p", protocol, "-f", name]).stdout
     return told.splitlines()
+
+
+def nothing_lost(namespace) -> bool:
+    """No packet was invalid to what tracks connections, or dropped by it."""
+    told = namespace.run(["conntrack", "-S"]).stdout
+    return not [word for word in told.split()
+                if word.startswith(("insert_failed=", "drop=", "invalid=")) and
+                not word.endswith("=0")]
 
 
 def feature(namespace, command: int, value: int, device="eth"):
