@@ -363,6 +363,8 @@ int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
  * kinet_flow_back() - the way back to who has sent a packet
  * @pkt: packet
  * @flow: filled, but for ports and the route
+ *
+ * What came by a VRF goes back by its table.
  */
 void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow)
 {
@@ -372,6 +374,8 @@ void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow)
 	flow->family = pkt->family;
 	flow->ttl = -1;
 	common->flowic_proto = pkt->protocol;
+	if (pkt->sdif)
+		common->flowic_oif = pkt->dif;
 	if (pkt->family == AF_INET) {
 		flow->fl.u.ip4.daddr = pkt->saddr.s6_addr32[3];
 		flow->fl.u.ip4.saddr = pkt->daddr.s6_addr32[3];
