@@ -571,11 +571,16 @@ def test_disconnect(pair, made, kind, family):
     assert free.getsockname()[1] == 0
 
 
-def disconnect(sock):
-    """connect() to AF_UNSPEC, which Python can't say"""
+def connect_to(sock, where: bytes):
+    """connect() to an address as it is, which Python can't say"""
     libc = ctypes.CDLL(None, use_errno=True)
-    if libc.connect(sock.fileno(), bytes(28), 28):
+    if libc.connect(sock.fileno(), where, len(where)):
         raise OSError(ctypes.get_errno(), "connect")
+
+
+def disconnect(sock):
+    """connect() to AF_UNSPEC"""
+    connect_to(sock, bytes(28))
 
 
 @EITHER

@@ -17,7 +17,8 @@ from kinet import DGRAM, INET, INET6, STREAM, address, failure
 from peers import inet_family, reset
 from streams import (ESTABLISHED, SYN_SENT, Info, Streams, blocking, ended, error_of, events,
                      exchange, pass_on, ready, receive, refused, set_option, state)
-from test_kinet_options import EITHER, SO_ATTACH_REUSEPORT_CBPF, disconnect, maker
+from test_kinet_options import (EITHER, SO_ATTACH_REUSEPORT_CBPF, connect_to, disconnect,
+                                maker)
 from threads import meanwhile, over_and_over
 from wire import chain, rules
 
@@ -551,6 +552,16 @@ def test_connect_where_it_cannot(streams):
         assert failure(streams.client().connect, (host, 9)) in (errno.ENETUNREACH, errno.EACCES)
     assert failure(streams.client(INET6).connect, ("ff02::1", 9)) == errno.ENETUNREACH
     assert failure(streams.client().connect, ("192.0.2.1", 9)) == errno.ENETUNREACH
+
+
+@pytest.mark.parametrize("family, other, size, told", [
+    (INET, INET, 15, errno.EINVAL), (INET, INET6, 28, errno.EAFNOSUPPORT),
+    (INET6, INET6, 23, errno.EINVAL), (INET6, INET, 16, errno.EINVAL),
+    (INET6, INET, 28, errno.EAFNOSUPPORT)])
+def test_connect_to_no_address_of_its_own(streams, family, other, size, told):
+    """Too short, or of another family"""
+    where = struct.pack("=H", other).ljust(size, bytes(1))
+    assert failure(connect_to, streams.client(family), where) == told
 
 
 def test_connect_without_waiting(link, kinds):

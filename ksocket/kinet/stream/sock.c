@@ -316,9 +316,14 @@ static int kinet_tcp_bind_link(struct sock *sk, const struct sockaddr *addr, int
 {
 	const struct sockaddr_in6 *sin6 = (const struct sockaddr_in6 *)addr;
 
-	if (sk->sk_family != AF_INET6 || len < SIN6_LEN_RFC2133 ||
-	    sin6->sin6_family != AF_INET6 ||
-	    !(ipv6_addr_type(&sin6->sin6_addr) & IPV6_ADDR_LINKLOCAL) ||
+	if (sk->sk_family != AF_INET6)
+		return 0;
+	if (len < SIN6_LEN_RFC2133)
+		return -EINVAL;
+	/* What a datagram socket may be given isn't for streams, as with the host. */
+	if (sin6->sin6_family != AF_INET6)
+		return -EAFNOSUPPORT;
+	if (!(ipv6_addr_type(&sin6->sin6_addr) & IPV6_ADDR_LINKLOCAL) ||
 	    ipv6_addr_is_multicast(&sin6->sin6_addr))
 		return 0;
 	if (len >= sizeof(*sin6) && sin6->sin6_scope_id) {
