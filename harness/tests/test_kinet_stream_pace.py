@@ -25,7 +25,6 @@ HELD = 50_000               # bytes that a socket takes at once
 ROUND_TRIP = 0.05           # seconds
 WINDOW = 10 * 1448          # bytes that may be on their way at first
 BURST = 2 * 1448            # that a slow socket sends at once
-LITTLE = 30_000             # bytes, of a queue that takes 100,000
 
 BELOW = {"alone": contextlib.nullcontext, "fq": topology.fair}
 
@@ -54,19 +53,6 @@ def test_rate(streams, below, family):
     one, other = streams.connection(family, client=client)
     assert seconds(one, other, SIZE) >= 0.9 * SIZE / RATE
     assert Rates.of(one).most == RATE >= Rates.of(one).now > 0
-
-
-def test_little_waits_at_a_slow_link(streams):
-    """With nobody to pace it: once the round trip is known, and what went before is gone"""
-    one, other = streams.connection()
-    most = 0
-    with topology.slowed(streams.here, "1mbit", burst="16kb"), \
-            meanwhile(one.sendall, pattern(400_000)):
-        received = len(receive(other, 250_000))
-        while received < 390_000:
-            most = max(most, topology.waiting(streams.here))
-            received += len(receive(other, 10_000))
-    assert 0 < most <= LITTLE
 
 
 def test_rate_of_a_listener(streams, below):

@@ -14,7 +14,6 @@ sockets and child processes alike, and stays there afterwards:
 import contextlib
 import ctypes
 import itertools
-import json
 import os
 import socket
 import subprocess
@@ -234,17 +233,10 @@ def impaired(namespace: Namespace, device: str = "eth", **how):
     return _queued(namespace, device, _netem(how))
 
 
-def slowed(namespace: Namespace, rate: str, device: str = "eth", burst: str = "2kb"):
+def slowed(namespace: Namespace, rate: str, device: str = "eth"):
     """What leaves the device queues up for a while, as its senders' own: netem would
-    take it off their accounts, and so does what divides a longer packet than `burst`."""
-    return _queued(namespace, device, f"tbf rate {rate} burst {burst} limit 100kb")
-
-
-def waiting(namespace: Namespace, device: str = "eth") -> int:
-    """Bytes that wait to leave the device."""
-    argv = ["tc", "-n", namespace.name, "-s", "-j", "qdisc", "show", "dev", device, "root"]
-    done = subprocess.run(argv, text=True, timeout=60, capture_output=True, check=True)
-    return json.loads(done.stdout)[0]["backlog"]
+    take it off their accounts."""
+    return _queued(namespace, device, f"tbf rate {rate} burst 2kb limit 100kb")
 
 
 def fair(namespace: Namespace, device: str = "eth"):

@@ -21,6 +21,7 @@ unsigned int stream_mtu;
 unsigned int stream_routes;
 int stream_no_route;
 int stream_refusal;
+bool stream_is_slow;
 
 static struct socket *sockets[SOCKS];
 static struct sock *socks[SOCKS];
@@ -58,7 +59,8 @@ static int xmit(struct sock *sk, struct sk_buff *skb, struct kinet_flow *flow)
 	const struct flowi4 *fl4 = &flow->fl.u.ip4;
 	struct iphdr *iph;
 
-	skb_orphan(skb);
+	if (!stream_is_slow)
+		skb_orphan(skb);
 	if (stream_refusal) {
 		kfree_skb(skb);
 		return stream_refusal;
@@ -392,6 +394,7 @@ int stream_wire_init(struct kunit *test)
 	stream_mtu = STREAM_MTU;
 	stream_no_route = 0;
 	stream_refusal = 0;
+	stream_is_slow = false;
 	segs_before = READ_ONCE(init_net.loopback_dev->gso_max_segs);
 	stream_routes = 0;
 	before = set_wire(&stream_wire);

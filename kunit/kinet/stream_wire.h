@@ -34,6 +34,8 @@ extern unsigned int stream_routes;
 extern int stream_no_route;
 /* Likewise, sending */
 extern int stream_refusal;
+/* What is sent stays its sender's, as in a queue below, until it is heard. */
+extern bool stream_is_slow;
 
 int stream_wire_init(struct kunit *test);
 void stream_wire_exit(struct kunit *test);
