@@ -22,12 +22,12 @@ void kinet_tcp_space(const struct sock *sk, struct kinet_rcv_space *space)
 {
 	const struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 used = tp->stood ? tp->rcv.nxt - READ_ONCE(tp->copied_seq) : 0;
-	u32 most = tp->clamp ?: U32_MAX;
+	u32 segment = max_t(u32, tp->mss, KINET_MSS_DEFAULT);
 	u32 buffer = READ_ONCE(sk->sk_rcvbuf) / 2;
+	u32 most = tp->clamp ?: U32_MAX;
 
 	if (unlikely(READ_ONCE(kinet_memory_pressure)))
-		most = min(most, KINET_SHORT * max_t(u32, tp->mss,
-						KINET_MSS_DEFAULT));
+		most = min(most, KINET_SHORT * segment);
 	space->buffer = min(buffer, most);
 	space->free = buffer > used ? min(buffer - used, most) : 0;
 	space->mss = tp->mss;
