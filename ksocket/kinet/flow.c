@@ -402,12 +402,9 @@ void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow)
 	common->flowic_mark = flow->cookie.mark;
 	common->flowic_oif = READ_ONCE(sk->sk_bound_dev_if);
 	common->flowic_uid = sk->sk_uid;
-	if (flow->family == AF_INET) {
-		flow->tos = READ_ONCE(inet_sk(sk)->tos);
+	flow->tos = kinet_flow_tos(sk, flow);
+	if (flow->family == AF_INET)
 		kinet_flow_kind4(sk, false, flow);
-	} else {
-		flow->tos = READ_ONCE(inet6_sk(sk)->tclass);
-	}
 }
 
 void kinet_flow_end(struct kinet_flow *flow)

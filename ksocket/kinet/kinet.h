@@ -105,6 +105,14 @@ struct kinet_flow {
 int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
 		     struct kinet_flow *flow);
 void kinet_flow_back(const struct kinet_pkt *pkt, struct kinet_flow *flow);
+/* What a connection's packets have for IP_TOS, or IPV6_TCLASS */
+static inline u8 kinet_flow_tos(const struct sock *sk,
+				const struct kinet_flow *flow)
+{
+	return flow->family == AF_INET ? READ_ONCE(inet_sk(sk)->tos) :
+					 READ_ONCE(inet6_sk(sk)->tclass);
+}
+
 void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow);
 void kinet_flow_end(struct kinet_flow *flow);
 

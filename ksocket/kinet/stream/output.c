@@ -317,9 +317,7 @@ static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flag
 	if (unlikely(READ_ONCE(sk->sk_pacing_status) == SK_PACING_FQ))
 		kinet_tcp_set_departure(sk, skb, data, now);
 	/* For IPv6's no route is looked for before 6.12. */
-	tp->flow.tos = sk->sk_family == AF_INET || tp->flow.family == AF_INET ?
-		       READ_ONCE(inet_sk(sk)->tos) :
-		       READ_ONCE(inet6_sk(sk)->tclass);
+	tp->flow.tos = kinet_flow_tos(sk, &tp->flow);
 	kinet_count(sock_net(sk), KINET_SEGMENT_OUT);
 	if (kinet_tcp_is_isolated(&tp->flow) && skb_checksum_help(skb)) {
 		kfree_skb(skb);
