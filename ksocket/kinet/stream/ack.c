@@ -170,7 +170,7 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
 	/* SND.WND counts from SND.UNA: if it isn't of this segment, less is left. */
 	if (tp->snd.wl2 != seg->ack)
 		tp->snd.wnd -= min(tp->snd.wnd, acked->bytes);
-	tp->snd.una = seg->ack;
+	WRITE_ONCE(tp->snd.una, seg->ack);
 	tp->resends = 0;
 	tp->first_sent = acked->now;
 	WRITE_ONCE(sk->sk_err_soft, 0);

@@ -332,7 +332,7 @@ static void kinet_tcp_next(struct sock *sk, struct sk_buff *skb, u32 end)
 	kinet_piece(skb)->seq = kinet_tcp(sk)->rcv.nxt;
 	kinet_piece(skb)->end = end;
 	kinet_tcp_queue(sk, skb);
-	kinet_tcp(sk)->rcv.nxt = end;
+	WRITE_ONCE(kinet_tcp(sk)->rcv.nxt, end);
 }
 
 /*
@@ -364,7 +364,7 @@ static enum kinet_count kinet_tcp_beyond(struct sock *sk, struct sk_buff *skb,
 	if (seq == end)
 		return refusal;
 	if (seq == tp->rcv.nxt) {
-		tp->rcv.nxt = kinet_reassembly_advance(&tp->later, end);
+		WRITE_ONCE(tp->rcv.nxt, kinet_reassembly_advance(&tp->later, end));
 		kinet_tcp_join(sk);
 	} else if (kinet_reassembly_add(&tp->later, seq, end) ==
 		   KINET_NO_ROOM) {
@@ -388,10 +388,11 @@ static void kinet_tcp_urgent(struct sock *sk, const struct kinet_seg *seg)
 		return;
 	if (tp->urgent && !kinet_after(mark, tp->rcv_up))
 		return;
-	tp->urgent = true;
-	tp->urgent_byte = false;
-	tp->oob_read = false;
 	WRITE_ONCE(tp->rcv_up, mark);
+	WRITE_ONCE(tp->urgent_byte, false);
+	WRITE_ONCE(tp->oob_read, false);
+	/* Behind where it is, for who looks without the lock */
+	smp_store_release(&tp->urgent, true);
 	sk_send_sigurg(sk);
 }
 
@@ -447,7 +448,7 @@ static void kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 le
 
 	if (next && kinet_tcp_append(sk, skb, seq + len)) {
 		consume_skb(skb);
-		tp->rcv.nxt = seq + len;
+		WRITE_ONCE(tp->rcv.nxt, seq + len);
 		return;
 	}
 	if (next)
@@ -503,8 +504,8 @@ void kinet_tcp_data(struct sock *sk, struct sk_buff *skb,
 		tp->fin_at = seg->seq + seg->len;
 	}
 	if (tp->fin_known && tp->fin_at == tp->rcv.nxt && !tp->fin_seen) {
-		tp->fin_seen = true;
-		tp->rcv.nxt++;
+		WRITE_ONCE(tp->fin_seen, true);
+		WRITE_ONCE(tp->rcv.nxt, tp->rcv.nxt + 1);
 		tp->rcv.edge = kinet_later(tp->rcv.edge, tp->rcv.nxt);
 		arrival.fin = true;
 	}

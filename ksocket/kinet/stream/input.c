@@ -35,10 +35,10 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 	u32 offered = kinet_rcv_wnd(&tp->rcv);
 
 	tp->irs = seg->seq;
-	tp->rcv.nxt = seg->seq + 1;
+	WRITE_ONCE(tp->rcv.nxt, seg->seq + 1);
 	tp->rcv.edge = tp->rcv.nxt + offered;
 	tp->last_ack = tp->rcv.nxt;
-	tp->copied_seq = tp->rcv.nxt;
+	WRITE_ONCE(tp->copied_seq, tp->rcv.nxt);
 	/* A socket for IPv6 may talk to an IPv4 address. */
 	tp->peer_mss = tp->flow.family == AF_INET ? KINET_MSS_DEFAULT :
 						    KINET_MSS_DEFAULT6;
@@ -48,7 +48,7 @@ void kinet_tcp_learn(struct sock *sk, const struct kinet_seg *seg)
 	tp->scales = tp->offers & KINET_HAS_SCALE;
 	tp->snd.scale = tp->scales ? options->scale : 0;
 	if (!tp->scales)
-		tp->rcv.scale = 0;
+		WRITE_ONCE(tp->rcv.scale, 0);
 	/* RFC 7323, section 2.3 */
 	if (options->scale_clamped)
 		net_info_ratelimited("a window scale of more than %u was offered\n",
@@ -80,7 +80,7 @@ static void kinet_tcp_connected(struct sock *sk, const struct kinet_seg *seg,
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	tp->snd.una = seg->ack;
+	WRITE_ONCE(tp->snd.una, seg->ack);
 	kinet_tcp_learn(sk, seg);
 	tp->snd.wl2 = seg->ack;
 	kinet_tcp_sample_syn(tp, now);
@@ -277,7 +277,7 @@ static enum kinet_count kinet_tcp_syn_acked(struct sock *sk,
 	/* The queue of those that wait is full: the peer will ask again. */
 	if (tp->parent && !kinet_tcp_may_stand(sk))
 		return KINET_DROP_LISTEN_FULL;
-	tp->snd.una = seg->ack;
+	WRITE_ONCE(tp->snd.una, seg->ack);
 	tp->snd.wl1 = seg->seq;
 	tp->snd.wl2 = seg->ack;
 	tp->snd.wnd = (u32)seg->wnd << (seg->unscaled ? 0 : tp->snd.scale);

@@ -63,7 +63,7 @@ void kinet_tcp_sync_mss(struct sock *sk)
 		mss = min_t(int, mss, tp->user_mss);
 	if (tp->stamps)
 		mss -= KINET_OPTIONS_TS;
-	tp->mss = clamp(mss, KINET_MSS_MIN, 65535 - 120);
+	WRITE_ONCE(tp->mss, clamp(mss, KINET_MSS_MIN, 65535 - 120));
 	tp->cong.mss = tp->mss;
 	/* RFC 5681, section 3.1: the loss window is one full segment. */
 	if (tp->cong.ops)
@@ -361,7 +361,7 @@ int kinet_tcp_send_syn(struct sock *sk)
 	int err;
 
 	if (tp->snd.nxt == tp->iss) {
-		tp->snd.nxt = tp->iss + 1;
+		WRITE_ONCE(tp->snd.nxt, tp->iss + 1);
 		tp->first_sent = kinet_tcp_clock(sk);
 		tp->timed = tp->first_sent;
 		tp->timed_seq = tp->snd.nxt;
@@ -425,7 +425,7 @@ static void kinet_tcp_sent(struct sock *sk, u32 seq, u32 end, unsigned int len,
 		tp->first_sent = now;
 		kinet_cong_sent(&tp->cong, now, 0, kinet_rtt_rto(&tp->rtt, &tp->limits));
 	}
-	tp->snd.nxt = end;
+	WRITE_ONCE(tp->snd.nxt, end);
 	kinet_board_sent(&tp->board, end);
 	if (len % tp->mss)
 		tp->small_end = end;
@@ -704,7 +704,7 @@ void kinet_tcp_drained(struct tasklet_struct *tasklet)
 	bh_lock_sock(sk);
 	clear_bit(KINET_BELOW_SCHEDULED, &tp->late);
 	if (!sock_owned_by_user(sk)) {
-		tp->throttled = false;
+		WRITE_ONCE(tp->throttled, false);
 		kinet_tcp_push(sk);
 	} else {
 		set_bit(KINET_LATE_DRAINED, &tp->late);

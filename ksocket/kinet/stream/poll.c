@@ -23,7 +23,7 @@ bool kinet_tcp_has_enough(const struct sock *sk)
 	if (!readable)
 		return false;
 	/* Less than that isn't offered, or not sent into. */
-	silly = 2 * tp->mss + (1U << tp->rcv.scale);
+	silly = 2 * READ_ONCE(tp->mss) + (1U << READ_ONCE(tp->rcv.scale));
 	return readable >= READ_ONCE(sk->sk_rcvlowat) ||
 	       readable + silly > buffer / 2 ||
 	       atomic_read(&sk->sk_rmem_alloc) > buffer;

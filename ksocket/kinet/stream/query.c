@@ -33,6 +33,8 @@ void kinet_stream_query(struct sock *sk, struct ksock_query *query)
 	if (stood && state != TCP_CLOSE)
 		query->unsent = kinet_tcp_unacked(tp);
 	query->position = READ_ONCE(tp->rcv.nxt) - READ_ONCE(tp->fin_seen);
+	/* Pairs with kinet_tcp_urgent(). */
+	query->urgent = smp_load_acquire(&tp->urgent);
 	query->urg_seq = READ_ONCE(tp->rcv_up);
 	query->reason = READ_ONCE(sk->sk_err);
 	query->room = __sk_stream_is_writeable(sk, 1);
@@ -41,7 +43,6 @@ void kinet_stream_query(struct sock *sk, struct ksock_query *query)
 	query->over = state == TCP_CLOSE;
 	/* An error is reported before the rest is done. */
 	query->write_over = shut & SEND_SHUTDOWN || (stood && query->over);
-	query->urgent = READ_ONCE(tp->urgent);
 	query->at_mark = query->urgent &&
 			 READ_ONCE(tp->copied_seq) == query->urg_seq;
 	query->lends = 1 << state & (TCPF_ESTABLISHED | TCPF_CLOSE_WAIT);

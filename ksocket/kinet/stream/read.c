@@ -25,7 +25,27 @@ static bool kinet_tcp_mark_is(const struct sock *sk, u32 seq)
 {
 	const struct kinet_tcp *tp = kinet_tcp(sk);
 
-	return tp->urgent && tp->rcv_up == seq;
+	/* Pairs with kinet_tcp_urgent(). */
+	return smp_load_acquire(&tp->urgent) && READ_ONCE(tp->rcv_up) == seq;
+}
+
+/* Of the bytes from @copied to @end, which are in order, those before the mark */
+static u32 kinet_tcp_before_mark(const struct sock *sk, u32 copied, u32 end)
+{
+	const struct kinet_tcp *tp = kinet_tcp(sk);
+	u32 mark;
+
+	/* Without the lock either may be older than the other. */
+	if (!kinet_before(copied, end))
+		return 0;
+	/* Pairs with kinet_tcp_urgent(). */
+	if (!smp_load_acquire(&tp->urgent) || sock_flag(sk, SOCK_URGINLINE))
+		return end - copied;
+	mark = READ_ONCE(tp->rcv_up);
+	if (!kinet_within(copied, mark, end - copied))
+		return end - copied;
+	/* What is behind the mark is read by the next call. */
+	return mark == copied ? end - copied - 1 : mark - copied;
 }
 
 /**
@@ -37,19 +57,17 @@ static bool kinet_tcp_mark_is(const struct sock *sk, u32 seq)
 u32 kinet_tcp_readable(const struct sock *sk)
 {
 	const struct kinet_tcp *tp = kinet_tcp(sk);
-	u32 copied = READ_ONCE(tp->copied_seq);
-	u32 end = READ_ONCE(tp->rcv.nxt) - READ_ONCE(tp->fin_seen);
+	u32 copied, end, readable;
 
-	if (!READ_ONCE(tp->stood))
+	/* Pairs with kinet_tcp_established(). */
+	if (!smp_load_acquire(&tp->stood))
 		return 0;
-	if (READ_ONCE(tp->urgent) && !sock_flag(sk, SOCK_URGINLINE) &&
-	    kinet_within(copied, READ_ONCE(tp->rcv_up), end - copied)) {
-		/* What is behind the mark is read by the next call. */
-		if (tp->rcv_up != copied)
-			return tp->rcv_up - copied;
-		copied++;
-	}
-	return kinet_before(copied, end) ? end - copied : 0;
+	copied = READ_ONCE(tp->copied_seq);
+	end = READ_ONCE(tp->rcv.nxt) - READ_ONCE(tp->fin_seen);
+	readable = kinet_tcp_before_mark(sk, copied, end);
+	/* Pairs with kinet_tcp_begin(), which forgets the numbers. */
+	smp_rmb();
+	return READ_ONCE(tp->stood) ? readable : 0;
 }
 
 /* --- what reading does to the peer --- */
@@ -371,7 +389,7 @@ int kinet_stream_queue_len(struct sock *sk, int cmd, int *value)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	if (sk->sk_state == TCP_LISTEN && cmd != SIOCATMARK)
+	if (READ_ONCE(sk->sk_state) == TCP_LISTEN && cmd != SIOCATMARK)
 		return -EINVAL;
 	switch (cmd) {
 	case SIOCINQ:

@@ -365,8 +365,9 @@ void kinet_stream_error(struct sk_buff *skb, const struct kinet_pkt *pkt, u32 se
 		return;
 	bh_lock_sock_nested(sk);
 	tp = kinet_tcp(sk);
-	if (sk->sk_state == TCP_CLOSE ||
-	    !kinet_between(tp->snd.una, seq, tp->snd.nxt)) {
+	/* The user may have the lock, and be sending. */
+	if (READ_ONCE(sk->sk_state) == TCP_CLOSE ||
+	    !kinet_between(READ_ONCE(tp->snd.una), seq, READ_ONCE(tp->snd.nxt))) {
 		kinet_dropped(pkt, KINET_DROP_BAD_ERROR);
 		goto out;
 	}

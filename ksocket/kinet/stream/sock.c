@@ -51,7 +51,8 @@ static void kinet_tcp_choose_offers(struct sock *sk)
 
 	if (READ_ONCE(kn->tcp[KINET_TCP_WINDOW_SCALING])) {
 		tp->offers |= KINET_HAS_SCALE;
-		tp->rcv.scale = kinet_window_scale(READ_ONCE(kn->tcp_rmem[2]) / 2);
+		WRITE_ONCE(tp->rcv.scale,
+			   kinet_window_scale(READ_ONCE(kn->tcp_rmem[2]) / 2));
 	}
 	if (READ_ONCE(kn->tcp[KINET_TCP_SACK]))
 		tp->offers |= KINET_HAS_SACK_OK;
@@ -67,7 +68,11 @@ void kinet_tcp_begin(struct sock *sk)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 
-	memset_startat(tp, 0, snd);
+	WRITE_ONCE(tp->stood, false);
+	/* Pairs with kinet_tcp_readable(), which looks at it before and after. */
+	smp_wmb();
+	/* What others see meanwhile is of neither connection. */
+	data_race(memset_startat(tp, 0, snd));
 	kinet_tcp_choose_offers(sk);
 	kinet_deadlines_init(&tp->deadlines);
 	kinet_tcp_pace_begin(sk);
@@ -75,7 +80,7 @@ void kinet_tcp_begin(struct sock *sk)
 	kinet_ack_init(&tp->ack);
 	tp->peer_mss = sk->sk_family == AF_INET ? KINET_MSS_DEFAULT :
 						  KINET_MSS_DEFAULT6;
-	tp->mss = tp->peer_mss;
+	WRITE_ONCE(tp->mss, tp->peer_mss);
 }
 
 /**
@@ -161,10 +166,11 @@ void kinet_tcp_established(struct sock *sk)
 	kinet_board_init(&tp->board, NULL, 0, tp->snd.una, tp->mss);
 	tp->board.nxt = tp->snd.nxt;
 	tp->resends = 0;
-	tp->stood = true;
 	tp->tally.since = kinet_tcp_clock(sk);
-	tp->copied_seq = tp->rcv.nxt;
+	WRITE_ONCE(tp->copied_seq, tp->rcv.nxt);
 	tp->rcv_copied = tp->rcv.nxt;
+	/* Behind its numbers; pairs with kinet_tcp_readable(). */
+	smp_store_release(&tp->stood, true);
 	kinet_tcp_undue(sk, KINET_TIMER_RESEND);
 	if (sock_flag(sk, SOCK_KEEPOPEN))
 		kinet_tcp_due(sk, KINET_TIMER_KEEPALIVE, tp->tally.since,
@@ -300,10 +306,11 @@ void kinet_tcp_choose_iss(struct sock *sk, const u32 *before)
 	tp->stamp_offset = kinet_stamp_offset(&tp->conn.ends, &kinet_secret);
 	/* By this, fq knows one connection from the next with the same memory. */
 	sk->sk_hash = tp->iss;
-	tp->write_seq = tp->iss + 1;
+	WRITE_ONCE(tp->write_seq, tp->iss + 1);
 	tp->push_seq = tp->write_seq;
 	tp->small_end = tp->iss;
-	tp->snd = (struct kinet_snd_window){ .una = tp->iss, .nxt = tp->iss };
+	WRITE_ONCE(tp->snd.una, tp->iss);
+	WRITE_ONCE(tp->snd.nxt, tp->iss);
 	tp->heard = now;
 	tp->first_sent = now;
 }
@@ -531,10 +538,10 @@ static void kinet_tcp_send_fin(struct sock *sk)
 {
 	if (sk->sk_state == TCP_SYN_RECV) {
 		/* It stands first: until then, nothing but the SYN is resent. */
-		kinet_tcp(sk)->fin_wanted = true;
+		WRITE_ONCE(kinet_tcp(sk)->fin_wanted, true);
 	} else if (kinet_state_sends(sk->sk_state)) {
 		kinet_tcp_event(sk, KINET_EV_CLOSE);
-		kinet_tcp(sk)->fin_wanted = true;
+		WRITE_ONCE(kinet_tcp(sk)->fin_wanted, true);
 		kinet_tcp_push(sk);
 	}
 }
@@ -675,7 +682,7 @@ static void kinet_tcp_catch_up(struct sock *sk)
 		__sock_put(sk);
 	}
 	if (test_and_clear_bit(KINET_LATE_DRAINED, &tp->late)) {
-		tp->throttled = false;
+		WRITE_ONCE(tp->throttled, false);
 		kinet_tcp_push(sk);
 	}
 	if (tp->ack_held && kinet_tcp_goes_on(sk))

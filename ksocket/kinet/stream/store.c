@@ -196,6 +196,7 @@ static int kinet_store_take(struct sock *sk, struct kinet_chunk *chunk,
 			    struct msghdr *msg, const struct kinet_source *from)
 {
 	struct page_frag *pfrag = from->pfrag;
+	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 len = pfrag->size - pfrag->offset;
 
 	len = min_t(size_t, len, msg_data_left(msg));
@@ -212,7 +213,7 @@ static int kinet_store_take(struct sock *sk, struct kinet_chunk *chunk,
 	}
 	kinet_store_note(chunk, pfrag, len);
 	pfrag->offset += len;
-	kinet_tcp(sk)->write_seq += len;
+	WRITE_ONCE(tp->write_seq, tp->write_seq + len);
 	return len;
 }
 

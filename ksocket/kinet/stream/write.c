@@ -14,7 +14,8 @@ bool kinet_stream_has_room(const struct sock *sk, int wake)
 	const struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 most = READ_ONCE(tp->notsent_lowat);
 
-	if (most && tp->stood && (u64)kinet_tcp_unsent(tp) << wake >= most)
+	if (most && READ_ONCE(tp->stood) &&
+	    (u64)kinet_tcp_unsent(tp) << wake >= most)
 		return false;
 	return !wake || sk_stream_wspace(sk) >= sk_stream_min_wspace(sk);
 }
