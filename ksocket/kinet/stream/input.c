@@ -341,7 +341,7 @@ static enum kinet_count kinet_tcp_acks(struct sock *sk,
 /* Eighth: FIN, which is in order now */
 static void kinet_tcp_fin(struct sock *sk)
 {
-	WRITE_ONCE(sk->sk_shutdown, sk->sk_shutdown | RCV_SHUTDOWN);
+	WRITE_ONCE(sk->sk_shutdown, READ_ONCE(sk->sk_shutdown) | RCV_SHUTDOWN);
 	sock_set_flag(sk, SOCK_DONE);
 	if (kinet_state_next(sk->sk_state, KINET_EV_FIN) == TCP_TIME_WAIT) {
 		kinet_tcp_send_ack(sk);
@@ -353,14 +353,15 @@ static void kinet_tcp_fin(struct sock *sk)
 		return;
 	sk->sk_state_change(sk);
 	sk_wake_async(sk, SOCK_WAKE_WAITD,
-		      sk->sk_shutdown == SHUTDOWN_MASK ? POLL_HUP : POLL_IN);
+		      READ_ONCE(sk->sk_shutdown) == SHUTDOWN_MASK ? POLL_HUP :
+								    POLL_IN);
 }
 
 /* RFC 2525, section 2.17: nobody will ever read it. */
 static bool kinet_tcp_is_for_nobody(const struct sock *sk,
 				    const struct kinet_seg *seg)
 {
-	return seg->len && sk->sk_shutdown & RCV_SHUTDOWN &&
+	return seg->len && READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN &&
 	       (1 << sk->sk_state) & (TCPF_FIN_WAIT1 | TCPF_FIN_WAIT2);
 }
 

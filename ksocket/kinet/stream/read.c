@@ -197,15 +197,19 @@ static int kinet_tcp_copy(struct sock *sk, struct kinet_reading *r)
 /* Is there a reason not to wait? Return: 1, or an errno when nothing was read. */
 static int kinet_tcp_read_over(struct sock *sk, size_t copied, long timeout)
 {
+	/* Without the lock: kinet_sock_abort(), and SO_ERROR takes an error */
+	bool shut = READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN;
+	int err;
+
 	if (copied)
-		return sk->sk_err || sk->sk_state == TCP_CLOSE ||
-		       sk->sk_shutdown & RCV_SHUTDOWN || !timeout ||
-		       signal_pending(current);
+		return READ_ONCE(sk->sk_err) || sk->sk_state == TCP_CLOSE ||
+		       shut || !timeout || signal_pending(current);
 	if (sock_flag(sk, SOCK_DONE))
 		return 1;
-	if (sk->sk_err)
-		return sock_error(sk);
-	if (sk->sk_shutdown & RCV_SHUTDOWN)
+	err = sock_error(sk);
+	if (err)
+		return err;
+	if (shut)
 		return 1;
 	if (sk->sk_state == TCP_CLOSE)
 		return -ENOTCONN;
@@ -261,7 +265,7 @@ static int kinet_tcp_read_urgent(struct sock *sk, struct msghdr *msg, size_t len
 		return -ENOTCONN;
 	if (!tp->urgent_byte)
 		return sk->sk_state == TCP_CLOSE ||
-		       sk->sk_shutdown & RCV_SHUTDOWN ? 0 : -EAGAIN;
+		       READ_ONCE(sk->sk_shutdown) & RCV_SHUTDOWN ? 0 : -EAGAIN;
 	if (!(flags & MSG_PEEK))
 		WRITE_ONCE(tp->oob_read, true);
 	msg->msg_flags |= MSG_OOB;

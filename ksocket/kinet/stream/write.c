@@ -35,14 +35,16 @@ void kinet_stream_write_space(struct sock *sk)
 	if (skwq_has_sleeper(wq))
 		wake_up_interruptible_poll(&wq->wait, EPOLLOUT | EPOLLWRNORM |
 					   EPOLLWRBAND);
-	if (wq && wq->fasync_list && !(sk->sk_shutdown & SEND_SHUTDOWN))
+	if (wq && wq->fasync_list &&
+	    !(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN))
 		sock_wake_async(wq, SOCK_WAKE_SPACE, POLL_OUT);
 	rcu_read_unlock();
 }
 
 static bool kinet_tcp_can_write(const struct sock *sk)
 {
-	return !sk->sk_err && !(sk->sk_shutdown & SEND_SHUTDOWN) &&
+	return !READ_ONCE(sk->sk_err) &&
+	       !(READ_ONCE(sk->sk_shutdown) & SEND_SHUTDOWN) &&
 	       kinet_state_sends(sk->sk_state);
 }
 
