@@ -503,6 +503,8 @@ static void kinet_tcp_respond(struct sock *sk)
 	kinet_tcp_push(sk);
 	if (tp->ack_now)
 		kinet_tcp_send_ack(sk);
+	/* Pairs with kinet_poll_out(): that sees the room, or is seen here. */
+	smp_mb();
 	/* Whoever waits may have put a hook there. */
 	if (sk->sk_socket && test_bit(SOCK_NOSPACE, &sk->sk_socket->flags) &&
 	    sk_stream_memory_free(sk))

@@ -77,7 +77,7 @@ static __poll_t kinet_poll_out(struct sock *sk)
 		return EPOLLOUT | EPOLLWRNORM;
 	sk_set_bit(SOCKWQ_ASYNC_NOSPACE, sk);
 	set_bit(SOCK_NOSPACE, &sk->sk_socket->flags);
-	/* Pairs with kinet_stream_write_space(), which looks at it. */
+	/* Pairs with kinet_tcp_respond() and kinet_stream_write_space(). */
 	smp_mb__after_atomic();
 	return __sk_stream_is_writeable(sk, 1) ? EPOLLOUT | EPOLLWRNORM : 0;
 }

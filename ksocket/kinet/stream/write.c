@@ -26,6 +26,8 @@ void kinet_stream_write_space(struct sock *sk)
 	struct socket *sock = sk->sk_socket;
 	struct socket_wq *wq;
 
+	/* Options make room, too; pairs with kinet_poll_out(). */
+	smp_mb();
 	if (!sock || !test_bit(SOCK_NOSPACE, &sock->flags) ||
 	    !__sk_stream_memory_free(sk, 1))
 		return;
