@@ -108,7 +108,8 @@ static bool kinet_tcp_add_embryo(struct sock *sk, struct sock *child)
 	bool listens;
 
 	spin_lock_bh(&tp->queue_lock);
-	listens = sk->sk_state == TCP_LISTEN;
+	/* It may just begin to listen again, which it does without this lock. */
+	listens = READ_ONCE(sk->sk_state) == TCP_LISTEN;
 	if (listens) {
 		sock_hold(sk);
 		kinet_tcp(child)->parent = sk;
@@ -151,9 +152,11 @@ static enum kinet_count kinet_tcp_conceive(struct sock *sk,
 					   const struct kinet_pkt *pkt,
 					   const struct kinet_seg *seg)
 {
-	struct sock *child = sk_clone_lock(sk, GFP_ATOMIC);
 	enum kinet_count refusal = KINET_COUNTS;
+	struct sock *child;
 
+	/* Of what its user is just setting it has the old or the new. */
+	child = data_race(sk_clone_lock(sk, GFP_ATOMIC));
 	if (!child)
 		return KINET_DROP_NO_MEMORY;
 	/* It counts from kinet_net_adopt() on. */
@@ -304,7 +307,7 @@ int kinet_stream_listen(struct socket *sock, int backlog)
 	if (sk->sk_state == TCP_LISTEN)
 		goto out;
 	kinet_tcp_begin(sk);
-	sk->sk_ack_backlog = 0;
+	WRITE_ONCE(sk->sk_ack_backlog, 0);
 	kinet_tcp_event(sk, KINET_EV_LISTEN);
 	/* Others who listen are in the way, even with SO_REUSEADDR. */
 	err = kinet_listen_port(sk);

@@ -356,7 +356,7 @@ static inline bool kinet_tcp_goes_on(const struct sock *sk)
 /* A listener has a connection that can be accepted; likewise. */
 static inline bool kinet_tcp_has_ready(const struct sock *sk)
 {
-	return !list_empty_careful(&kinet_tcp(sk)->ready);
+	return !list_empty(&kinet_tcp(sk)->ready);
 }
 
 static inline u32 kinet_tcp_flight(const struct kinet_tcp *tp)
