@@ -118,18 +118,18 @@ static void kinet_tcp_defaults(struct sock *sk)
 		.granularity	= 1000000 / HZ,
 	};
 	tp->keepalive = (struct kinet_keepalive){
-		.idle		= settings[KINET_TCP_KEEPALIVE_TIME] *
+		.idle		= READ_ONCE(settings[KINET_TCP_KEEPALIVE_TIME]) *
 				  KINET_SECOND,
-		.interval	= settings[KINET_TCP_KEEPALIVE_INTVL] *
+		.interval	= READ_ONCE(settings[KINET_TCP_KEEPALIVE_INTVL]) *
 				  KINET_SECOND,
-		.probes		= settings[KINET_TCP_KEEPALIVE_PROBES],
+		.probes		= READ_ONCE(settings[KINET_TCP_KEEPALIVE_PROBES]),
 	};
 	tp->patience = (struct kinet_patience){
 		.r1		= 3,
 		.r2		= 924 * KINET_SECOND,
 	};
-	tp->syn_retries = settings[KINET_TCP_SYN_RETRIES];
-	tp->linger2 = settings[KINET_TCP_FIN_TIMEOUT];
+	tp->syn_retries = READ_ONCE(settings[KINET_TCP_SYN_RETRIES]);
+	tp->linger2 = READ_ONCE(settings[KINET_TCP_FIN_TIMEOUT]);
 }
 
 static int kinet_stream_init(struct sock *sk)
