@@ -85,7 +85,7 @@ static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 	u32 in, out;
 
 	if (sk->sk_type == SOCK_RAW)
-		seq_printf(seq, "raw/%u", k->raw_protocol);
+		seq_printf(seq, "raw/%u", READ_ONCE(k->raw_protocol));
 	else
 		seq_puts(seq, sk->sk_type == SOCK_STREAM ? "stream" : "dgram");
 	seq_printf(seq, " %s", k->wire->name);

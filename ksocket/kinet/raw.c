@@ -59,7 +59,7 @@ static int kinet_raw_hash(struct sock *sk)
 	spin_lock_bh(&kn->raw_lock);
 	/* One that was drained while it disconnected, stays away. */
 	if (sk_unhashed(sk) && !READ_ONCE(kinet_sk(sk)->dead)) {
-		kinet_sk(sk)->raw_protocol = sk->sk_protocol;
+		WRITE_ONCE(kinet_sk(sk)->raw_protocol, sk->sk_protocol);
 		sk_add_node_rcu(sk, &kn->raw);
 		sock_prot_inuse_add(sock_net(sk), sk->sk_prot, 1);
 	}
@@ -108,8 +108,8 @@ static bool kinet_raw_filters(const struct sock *sk, const struct sk_buff *skb,
 	if (!type)
 		return true;
 	if (pkt->family == AF_INET)
-		return *type < 32 && k->icmp_filter & 1U << *type;
-	return k->icmp6_filter.data[*type >> 5] & 1U << (*type & 31);
+		return *type < 32 && READ_ONCE(k->icmp_filter) & 1U << *type;
+	return READ_ONCE(k->icmp6_filter.data[*type >> 5]) & 1U << (*type & 31);
 }
 
 static bool kinet_raw_wants(const struct sock *sk, const struct kinet_pkt *pkt)
@@ -136,7 +136,7 @@ static bool kinet_raw_wants(const struct sock *sk, const struct kinet_pkt *pkt)
 static bool kinet_raw_checksum_is_good(struct sock *sk, struct sk_buff *skb,
 				       struct kinet_pkt *pkt)
 {
-	return pkt->family == AF_INET || kinet_sk(sk)->checksum < 0 ||
+	return pkt->family == AF_INET || READ_ONCE(kinet_sk(sk)->checksum) < 0 ||
 	       skb_csum_unnecessary(skb) ||
 	       (!skb_checksum_init(skb, pkt->protocol, ip6_compute_pseudo) &&
 		!skb_checksum_complete(skb));
@@ -253,7 +253,7 @@ static int kinet_raw_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 static int kinet_raw_checksum(struct sock *sk, struct sk_buff *skb,
 			      struct kinet_flow *flow)
 {
-	int offset = kinet_sk(sk)->checksum;
+	int offset = READ_ONCE(kinet_sk(sk)->checksum);
 	struct flowi6 *fl6 = &flow->fl.u.ip6;
 	__sum16 *check;
 
@@ -454,6 +454,7 @@ static int kinet_raw_set_filter6(struct sock *sk, int name, sockptr_t value,
 				 unsigned int len)
 {
 	struct icmp6_filter filter = { 0 };
+	unsigned int i;
 
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMPV6)
 		return -EOPNOTSUPP;
@@ -462,7 +463,9 @@ static int kinet_raw_set_filter6(struct sock *sk, int name, sockptr_t value,
 	if (copy_from_sockptr(&filter, value, min_t(size_t, len, sizeof(filter))))
 		return -EFAULT;
 	lock_sock(sk);
-	kinet_sk(sk)->icmp6_filter = filter;
+	/* Each packet looks at one of them, without the lock. */
+	for (i = 0; i < ARRAY_SIZE(filter.data); i++)
+		WRITE_ONCE(kinet_sk(sk)->icmp6_filter.data[i], filter.data[i]);
 	release_sock(sk);
 	return 0;
 }
@@ -539,24 +542,25 @@ static int kinet_raw_get6(struct sock *sk, struct ksock_option *opt)
 
 static int kinet_raw_get_filter(struct sock *sk, struct ksock_option *opt)
 {
-	const struct kinet_sock *k = kinet_sk(sk);
-
 	if (opt->name != ICMP_FILTER)
 		return -ENOPROTOOPT;
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMP)
 		return -EOPNOTSUPP;
-	return kinet_tell_option(opt, &k->icmp_filter, sizeof(k->icmp_filter));
+	return kinet_tell_number(opt, READ_ONCE(kinet_sk(sk)->icmp_filter));
 }
 
 static int kinet_raw_get_filter6(struct sock *sk, struct ksock_option *opt)
 {
-	const struct kinet_sock *k = kinet_sk(sk);
+	struct icmp6_filter filter;
 
 	if (kinet_raw_protocol(sk) != IPPROTO_ICMPV6)
 		return -EOPNOTSUPP;
 	if (opt->name != ICMPV6_FILTER)
 		return -ENOPROTOOPT;
-	return kinet_tell_option(opt, &k->icmp6_filter, sizeof(k->icmp6_filter));
+	lock_sock(sk);
+	filter = kinet_sk(sk)->icmp6_filter;
+	release_sock(sk);
+	return kinet_tell_option(opt, &filter, sizeof(filter));
 }
 
 /**

@@ -249,7 +249,7 @@ int kinet_get_option(struct sock *sk, struct ksock_option *opt)
 		return -ENOIOCTLCMD;
 	if (opt->name != UDP_CORK)
 		return -ENOPROTOOPT;
-	return kinet_tell_number(opt, kinet_sk(sk)->corked);
+	return kinet_tell_number(opt, READ_ONCE(kinet_sk(sk)->corked));
 }
 
 /* Numbers are cut, too. */
