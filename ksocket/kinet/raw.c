@@ -503,7 +503,10 @@ static int kinet_raw_set6(struct sock *sk, int level, int name, sockptr_t value,
 	case IPV6_CHECKSUM:
 		return kinet_raw_set_checksum(sk, level, number);
 	case IPV6_HDRINCL:
+		/* It may be one of the bits that other options are, too. */
+		lock_sock(sk);
 		ksock_compat_inet_assign(sk, HDRINCL, hdrincl, number);
+		release_sock(sk);
 		return 0;
 	default:
 		return -ENOPROTOOPT;
