@@ -231,7 +231,8 @@ int kinet_claim_take(struct sock *sk, unsigned short port)
 	list_add(&claim->node, &kn->claims);
 	spin_unlock_bh(&kn->socks_lock);
 	kinet_count(sock_net(sk), KINET_CLAIM);
-	WRITE_ONCE(kinet_sk(sk)->claim, claim);
+	/* Behind what it says, for packets that are at the sock's last place */
+	smp_store_release(&kinet_sk(sk)->claim, claim);
 	return 0;
 
 release:
