@@ -94,8 +94,11 @@ static void kinet_dgram_checksum(struct sock *sk, struct sk_buff *skb,
 	u8 protocol = flow->fl.u.__fl_common.flowic_proto;
 	struct udphdr *uh = udp_hdr(skb);
 
-	/* RFC 768 may go without, RFC 8200 (section 8.1) may not. */
-	if (protocol == IPPROTO_UDP && sk->sk_no_check_tx &&
+	/*
+	 * RFC 768 may go without, RFC 8200 (section 8.1) may not. What is set
+	 * meanwhile is another bit, or for the next.
+	 */
+	if (protocol == IPPROTO_UDP && data_race(!!sk->sk_no_check_tx) &&
 	    flow->family == AF_INET)
 		return;
 	/* On the isolated wire it is in the same place. */

@@ -48,7 +48,7 @@ static bool kinet_diag_selects(const struct inet_diag_req_v2 *req,
 			       const struct sock *sk)
 {
 	int type = kinet_diag_type(req->sdiag_protocol);
-	const struct inet_sock *inet = inet_sk(sk);
+	struct kinet_ends ends;
 	u16 family = AF_INET;
 
 	if (req->sdiag_family == kinet_family_number(true))
@@ -58,26 +58,27 @@ static bool kinet_diag_selects(const struct inet_diag_req_v2 *req,
 	if (req->idiag_states &&
 	    !(req->idiag_states & 1U << READ_ONCE(sk->sk_state)))
 		return false;
-	if (req->id.idiag_sport && req->id.idiag_sport != htons(inet->inet_num))
+	kinet_look_at_ends(sk, &ends);
+	if (req->id.idiag_sport && req->id.idiag_sport != ends.lport)
 		return false;
-	return !req->id.idiag_dport || req->id.idiag_dport == inet->inet_dport;
+	return !req->id.idiag_dport || req->id.idiag_dport == ends.rport;
 }
 
 static void kinet_diag_ends(struct inet_diag_sockid *id, struct sock *sk)
 {
-	const struct inet_sock *inet = inet_sk(sk);
+	struct kinet_ends ends;
 
-	id->idiag_sport = htons(inet->inet_num);
-	id->idiag_dport = inet->inet_dport;
+	kinet_look_at_ends(sk, &ends);
+	id->idiag_sport = ends.lport;
+	id->idiag_dport = ends.rport;
 	id->idiag_if = READ_ONCE(sk->sk_bound_dev_if);
 	sock_diag_save_cookie(sk, id->idiag_cookie);
 	if (sk->sk_family == AF_INET6) {
-		memcpy(id->idiag_src, &sk->sk_v6_rcv_saddr,
-		       sizeof(id->idiag_src));
-		memcpy(id->idiag_dst, &sk->sk_v6_daddr, sizeof(id->idiag_dst));
+		memcpy(id->idiag_src, &ends.laddr, sizeof(id->idiag_src));
+		memcpy(id->idiag_dst, &ends.raddr, sizeof(id->idiag_dst));
 	} else {
-		id->idiag_src[0] = inet->inet_rcv_saddr;
-		id->idiag_dst[0] = inet->inet_daddr;
+		id->idiag_src[0] = ends.laddr.s6_addr32[3];
+		id->idiag_dst[0] = ends.raddr.s6_addr32[3];
 	}
 }
 

@@ -177,7 +177,7 @@ void kinet_sock_error(struct sock *sk, struct sk_buff *skb,
 	if (kinet_wants_errors(sk, pkt->family))
 		kinet_keep_error(sk, skb, pkt, error);
 	else if (!kinet_error_is_fatal(sk, pkt->family, error) ||
-		 sk->sk_state != TCP_ESTABLISHED)
+		 !kinet_is_connected(sk))
 		return;
 	WRITE_ONCE(sk->sk_err, error->err);
 	sk_error_report(sk);
@@ -281,7 +281,7 @@ void kinet_peer_error(const struct kinet_pkt *pkt,
 	if (kinet_wants_errors(sk, pkt->family))
 		kinet_invent_error(sk, pkt->family, &pkt->saddr, pkt->sport,
 				   error);
-	else if (sk->sk_state != TCP_ESTABLISHED)
+	else if (!kinet_is_connected(sk))
 		return;
 	WRITE_ONCE(sk->sk_err, error->err);
 	sk_error_report(sk);

@@ -155,7 +155,7 @@ static int kinet_flow_to4(struct sock *sk, struct msghdr *msg,
 	struct inet_sock *inet = inet_sk(sk);
 
 	if (!sin) {
-		if (sk->sk_state != TCP_ESTABLISHED)
+		if (!kinet_is_connected(sk))
 			return -EDESTADDRREQ;
 		flow->connected = true;
 		return kinet_flow4(sk, msg, inet->inet_daddr, inet->inet_dport,
@@ -304,14 +304,17 @@ static int kinet_flow_to6(struct sock *sk, struct msghdr *msg,
 {
 	DECLARE_SOCKADDR(struct sockaddr_in6 *, sin6, msg->msg_name);
 	struct flowi6 *fl6 = &flow->fl.u.ip6;
+	struct in6_addr peer;
 
 	if (!sin6) {
-		if (sk->sk_state != TCP_ESTABLISHED)
+		if (!kinet_is_connected(sk))
 			return -EDESTADDRREQ;
 		flow->connected = true;
 		fl6->flowlabel = inet6_sk(sk)->flow_label;
-		return kinet_flow_any6(sk, msg, &sk->sk_v6_daddr,
-				       inet_sk(sk)->inet_dport, flow);
+		/* Once: what isn't IPv4's when it is looked at, stays so. */
+		peer = sk->sk_v6_daddr;
+		return kinet_flow_any6(sk, msg, &peer, inet_sk(sk)->inet_dport,
+				       flow);
 	}
 	if (msg->msg_namelen < offsetofend(struct sockaddr, sa_family))
 		return -EINVAL;
@@ -350,8 +353,13 @@ int kinet_flow_begin(struct sock *sk, struct msghdr *msg, u8 protocol,
 	memset(flow, 0, sizeof(*flow));
 	flow->cookie.mark = READ_ONCE(sk->sk_mark);
 	flow->cookie.tsflags = READ_ONCE(sk->sk_tsflags);
-	err = sk->sk_family == AF_INET6 ? kinet_flow_to6(sk, msg, flow) :
-					  kinet_flow_to4(sk, msg, flow);
+	/*
+	 * Of others than streams nobody has the lock, as with the host's; the
+	 * kernel's connect() writes as if nobody looked.
+	 */
+	err = data_race(sk->sk_family == AF_INET6 ?
+			kinet_flow_to6(sk, msg, flow) :
+			kinet_flow_to4(sk, msg, flow));
 	common = &flow->fl.u.__fl_common;
 	common->flowic_proto = protocol;
 	common->flowic_mark = flow->cookie.mark;

@@ -16,9 +16,11 @@
 #include <net/net_namespace.h>
 #include <net/netns/generic.h>
 #include <net/sock.h>
+#include <net/tcp_states.h>
 
 #include "count.h"
 #include "header.h"
+#include "tcp/isn.h"
 
 struct kinet_claim;
 struct kinet_conns;
@@ -181,6 +183,13 @@ static inline struct kinet_sock *kinet_sk(const struct sock *sk)
 	return (struct kinet_sock *)sk;
 }
 
+/* Has a socket a peer, if it is no stream? */
+static inline bool kinet_is_connected(const struct sock *sk)
+{
+	/* The kernel's connect() writes it as if nobody looked. */
+	return data_race(READ_ONCE(sk->sk_state)) == TCP_ESTABLISHED;
+}
+
 extern long kinet_mem[3];
 extern unsigned long kinet_memory_pressure;
 extern struct percpu_counter kinet_sockets;
@@ -238,6 +247,7 @@ extern const struct proto_ops kinet6_stream_ops;
 
 /* --- query.c: what ksocket asks, and who lists sockets --- */
 
+void kinet_look_at_ends(const struct sock *sk, struct kinet_ends *ends);
 void kinet_waiting(struct sock *sk, u32 *in, u32 *out);
 int kinet_query(struct socket *sock, int name, sockptr_t value, unsigned int len);
 
@@ -281,8 +291,10 @@ static inline struct hlist_head *kinet_slot(struct kinet_table *table,
 /* Can a packet come to either, as far as their devices go? */
 static inline bool kinet_share_device(const struct sock *a, const struct sock *b)
 {
-	return !a->sk_bound_dev_if || !b->sk_bound_dev_if ||
-	       a->sk_bound_dev_if == b->sk_bound_dev_if;
+	int first = READ_ONCE(a->sk_bound_dev_if);
+	int second = READ_ONCE(b->sk_bound_dev_if);
+
+	return !first || !second || first == second;
 }
 
 /* --- claim.c: keeping a port to ourselves --- */

@@ -54,13 +54,12 @@ static void kinet_socks_stop(struct seq_file *seq, void *v)
 }
 
 static void kinet_show_end(struct seq_file *seq, const struct sock *sk,
-			   __be32 addr4, const struct in6_addr *addr6,
-			   __be16 port)
+			   const struct in6_addr *addr, __be16 port)
 {
 	if (sk->sk_family == AF_INET)
-		seq_printf(seq, " %pI4:", &addr4);
+		seq_printf(seq, " %pI4:", &addr->s6_addr32[3]);
 	else
-		seq_printf(seq, " [%pI6c]:", addr6);
+		seq_printf(seq, " [%pI6c]:", addr);
 	if (port)
 		seq_printf(seq, "%u", ntohs(port));
 	else
@@ -73,15 +72,15 @@ static const char *kinet_sock_state(const struct sock *sk)
 		return "drained";
 	if (sk->sk_type == SOCK_STREAM)
 		return kinet_stream_state(sk);
-	if (READ_ONCE(sk->sk_state) == TCP_ESTABLISHED)
+	if (kinet_is_connected(sk))
 		return "connected";
-	return sk_unhashed(sk) ? "open" : "bound";
+	return hlist_unhashed_lockless(&sk->sk_node) ? "open" : "bound";
 }
 
 static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 {
 	const struct kinet_sock *k = kinet_sk(sk);
-	const struct inet_sock *inet = inet_sk(sk);
+	struct kinet_ends ends;
 	u32 in, out;
 
 	if (sk->sk_type == SOCK_RAW)
@@ -89,10 +88,9 @@ static void kinet_show_sock(struct seq_file *seq, struct sock *sk)
 	else
 		seq_puts(seq, sk->sk_type == SOCK_STREAM ? "stream" : "dgram");
 	seq_printf(seq, " %s", k->wire->name);
-	kinet_show_end(seq, sk, inet->inet_rcv_saddr, &sk->sk_v6_rcv_saddr,
-		       htons(inet->inet_num));
-	kinet_show_end(seq, sk, inet->inet_daddr, &sk->sk_v6_daddr,
-		       inet->inet_dport);
+	kinet_look_at_ends(sk, &ends);
+	kinet_show_end(seq, sk, &ends.laddr, ends.lport);
+	kinet_show_end(seq, sk, &ends.raddr, ends.rport);
 	kinet_waiting(sk, &in, &out);
 	seq_printf(seq, " %s %u %u %u %lu %d\n", kinet_sock_state(sk), in, out,
 		   from_kuid_munged(seq_user_ns(seq), sock_i_uid(sk)),

@@ -35,6 +35,36 @@ static void kinet_query_fill(struct sock *sk, struct ksock_query *query)
 	query->reason = err ? err : -1;
 }
 
+static struct kinet_ends kinet_read_ends(const struct sock *sk)
+{
+	const struct inet_sock *inet = inet_sk(sk);
+	struct kinet_ends ends = {
+		.laddr	= sk->sk_v6_rcv_saddr,
+		.raddr	= sk->sk_v6_daddr,
+		.lport	= htons(inet->inet_num),
+		.rport	= inet->inet_dport,
+	};
+
+	if (sk->sk_family == AF_INET) {
+		ipv6_addr_set_v4mapped(inet->inet_rcv_saddr, &ends.laddr);
+		ipv6_addr_set_v4mapped(inet->inet_daddr, &ends.raddr);
+	}
+	return ends;
+}
+
+/**
+ * kinet_look_at_ends() - where a sock is, and its peer
+ * @sk: sock; without the lock it may be a moment old, or half of it
+ * @ends: filled, IPv4 as ::ffff:a.b.c.d
+ *
+ * Context: Any.
+ */
+void kinet_look_at_ends(const struct sock *sk, struct kinet_ends *ends)
+{
+	/* The kernel's connect() and bind() write them as if nobody looked. */
+	*ends = data_race(kinet_read_ends(sk));
+}
+
 /**
  * kinet_waiting() - what waits at a socket
  * @sk: sock; without the lock it may be a moment old

@@ -112,25 +112,31 @@ static bool kinet_raw_filters(const struct sock *sk, const struct sk_buff *skb,
 	return READ_ONCE(k->icmp6_filter.data[*type >> 5]) & 1U << (*type & 31);
 }
 
-static bool kinet_raw_wants(const struct sock *sk, const struct kinet_pkt *pkt)
+static bool kinet_raw_fits(const struct sock *sk, const struct kinet_pkt *pkt)
 {
 	const struct inet_sock *inet = inet_sk(sk);
+	__be32 local = READ_ONCE(inet->inet_rcv_saddr);
+	__be32 peer = READ_ONCE(inet->inet_daddr);
 
+	if (pkt->family == AF_INET)
+		return (!local || local == pkt->daddr.s6_addr32[3]) &&
+		       (!peer || peer == pkt->saddr.s6_addr32[3]);
+	return (ipv6_addr_any(&sk->sk_v6_rcv_saddr) ||
+		ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &pkt->daddr)) &&
+	       (ipv6_addr_any(&sk->sk_v6_daddr) ||
+		ipv6_addr_equal(&sk->sk_v6_daddr, &pkt->saddr));
+}
+
+static bool kinet_raw_wants(const struct sock *sk, const struct kinet_pkt *pkt)
+{
 	if (kinet_raw_protocol(sk) != pkt->protocol ||
 	    sk->sk_family != pkt->family ||
 	    !raw_sk_bound_dev_eq(pkt->net, READ_ONCE(sk->sk_bound_dev_if),
 				 pkt->dif, pkt->sdif) ||
 	    !kinet_group_allows(sk, pkt))
 		return false;
-	if (pkt->family == AF_INET)
-		return (!inet->inet_rcv_saddr ||
-			inet->inet_rcv_saddr == pkt->daddr.s6_addr32[3]) &&
-		       (!inet->inet_daddr ||
-			inet->inet_daddr == pkt->saddr.s6_addr32[3]);
-	return (ipv6_addr_any(&sk->sk_v6_rcv_saddr) ||
-		ipv6_addr_equal(&sk->sk_v6_rcv_saddr, &pkt->daddr)) &&
-	       (ipv6_addr_any(&sk->sk_v6_daddr) ||
-		ipv6_addr_equal(&sk->sk_v6_daddr, &pkt->saddr));
+	/* Before or after a connect(), as in table.c */
+	return data_race(kinet_raw_fits(sk, pkt));
 }
 
 static bool kinet_raw_checksum_is_good(struct sock *sk, struct sk_buff *skb,

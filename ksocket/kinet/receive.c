@@ -60,7 +60,7 @@ void kinet_strip(struct sk_buff *skb)
  */
 static void kinet_dgram_note_way(struct sock *sk, const struct sk_buff *skb)
 {
-	if (sk->sk_state == TCP_ESTABLISHED) {
+	if (kinet_is_connected(sk)) {
 		sk_mark_napi_id(sk, skb);
 		sk_incoming_cpu_update(sk);
 	} else {

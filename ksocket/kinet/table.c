@@ -6,7 +6,8 @@
  * kinet_net.lock, since a claim sleeps; packets look up under RCU alone. What
  * decides about a packet - addresses, device, the other end - is read from the
  * sock at that time, as connect() may be changing it: such a packet belongs to
- * the time before or after.
+ * the time before or after. The kernel's connect(), bind() and options write it by
+ * plain stores, under the sock's lock, which others don't have: hence data_race().
  */
 #include <linux/random.h>
 #include <linux/slab.h>
@@ -54,7 +55,8 @@ static bool kinet_share_group(struct sock *sk, struct sock *other)
 static bool kinet_conflicts(struct sock *sk, struct sock *other)
 {
 	/* Of those who listen there is but one, whatever SO_REUSEADDR says. */
-	if (sk->sk_reuse && other->sk_reuse && other->sk_state != TCP_LISTEN)
+	if (sk->sk_reuse && other->sk_reuse &&
+	    READ_ONCE(other->sk_state) != TCP_LISTEN)
 		return false;
 	return kinet_share_device(sk, other) &&
 	       inet_rcv_saddr_equal(sk, other, true) &&
@@ -70,10 +72,13 @@ static bool kinet_port_is_free(struct sock *sk, unsigned short port)
 	lockdep_assert_held(&kinet_net(sock_net(sk))->lock);
 	/* An orphan may leave at any time. */
 	spin_lock_bh(&table->lock);
-	sk_for_each(other, kinet_slot(table, port))
-		if (other != sk && inet_sk(other)->inet_num == port &&
-		    kinet_conflicts(sk, other))
+	sk_for_each(other, kinet_slot(table, port)) {
+		if (other == sk || inet_sk(other)->inet_num != port)
+			continue;
+		/* Its user may be setting what this goes by. */
+		if (data_race(kinet_conflicts(sk, other)))
 			is_free = false;
+	}
 	spin_unlock_bh(&table->lock);
 	return is_free;
 }
@@ -91,7 +96,7 @@ static bool kinet_same_group(struct sock *sk, struct sock *other)
 {
 	return other->sk_reuseport && other->sk_family == sk->sk_family &&
 	       ipv6_only_sock(other) == ipv6_only_sock(sk) &&
-	       other->sk_bound_dev_if == sk->sk_bound_dev_if &&
+	       READ_ONCE(other->sk_bound_dev_if) == sk->sk_bound_dev_if &&
 	       uid_eq(sock_i_uid(sk), sock_i_uid(other)) &&
 	       inet_rcv_saddr_equal(sk, other, false);
 }
@@ -105,8 +110,10 @@ static int kinet_group_join(struct sock *sk, unsigned short port)
 
 	spin_lock_bh(&table->lock);
 	sk_for_each(other, kinet_slot(table, port)) {
-		if (other != sk && inet_sk(other)->inet_num == port &&
-		    kinet_same_group(sk, other)) {
+		if (other == sk || inet_sk(other)->inet_num != port)
+			continue;
+		/* Its user may be setting what this goes by. */
+		if (data_race(kinet_same_group(sk, other))) {
 			err = reuseport_add_sock(sk, other, any);
 			goto out;
 		}
@@ -130,7 +137,7 @@ static void kinet_group_leave(struct kinet_table *table, struct sock *sk)
 static void kinet_table_add(struct kinet_table *table, struct sock *sk,
 			    unsigned short port)
 {
-	inet_sk(sk)->inet_num = port;
+	WRITE_ONCE(inet_sk(sk)->inet_num, port);
 	spin_lock_bh(&table->lock);
 	/* Also: who waits for the reference below hasn't got it. */
 	sk_add_node_rcu(sk, kinet_slot(table, port));
@@ -286,7 +293,7 @@ void kinet_unhash(struct sock *sk)
 	mutex_lock(&kn->lock);
 	if (!sk_unhashed(sk)) {
 		kinet_table_del(kinet_table(sk), sk);
-		inet_sk(sk)->inet_num = 0;
+		WRITE_ONCE(inet_sk(sk)->inet_num, 0);
 		kinet_sk(sk)->wire->unclaim(sk);
 	}
 	mutex_unlock(&kn->lock);
@@ -327,16 +334,18 @@ static int kinet_score4(const struct sock *sk, const struct kinet_pkt *pkt)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	int score = sk->sk_family == AF_INET ? 2 : 1;
+	__be32 local = READ_ONCE(inet->inet_rcv_saddr);
+	__be32 peer = READ_ONCE(inet->inet_daddr);
 
 	if (ipv6_only_sock(sk))
 		return -1;
-	if (inet->inet_rcv_saddr) {
-		if (inet->inet_rcv_saddr != kinet_v4(&pkt->daddr))
+	if (local) {
+		if (local != kinet_v4(&pkt->daddr))
 			return -1;
 		score += 4;
 	}
-	if (inet->inet_daddr) {
-		if (inet->inet_daddr != kinet_v4(&pkt->saddr))
+	if (peer) {
+		if (peer != kinet_v4(&pkt->saddr))
 			return -1;
 		score += 4;
 	}
@@ -377,12 +386,13 @@ static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
 {
 	const struct inet_sock *inet = inet_sk(sk);
 	int bound = READ_ONCE(sk->sk_bound_dev_if);
+	__be16 peer = READ_ONCE(inet->inet_dport);
 	int score;
 
 	/* A stream's connections are found by both ends. */
 	if (sk->sk_type == SOCK_STREAM && READ_ONCE(sk->sk_state) != TCP_LISTEN)
 		return -1;
-	if (inet->inet_num != ntohs(pkt->dport) ||
+	if (READ_ONCE(inet->inet_num) != ntohs(pkt->dport) ||
 	    !udp_sk_bound_dev_eq(pkt->net, bound, pkt->dif, pkt->sdif) ||
 	    !kinet_is_kept(sk, pkt))
 		return -1;
@@ -390,8 +400,8 @@ static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
 					 kinet_score6(sk, pkt);
 	if (score < 0)
 		return score;
-	if (inet->inet_dport) {
-		if (inet->inet_dport != pkt->sport)
+	if (peer) {
+		if (peer != pkt->sport)
 			return -1;
 		score += 4;
 	}
@@ -407,7 +417,8 @@ static int kinet_score(const struct sock *sk, const struct kinet_pkt *pkt)
  */
 bool kinet_takes(const struct sock *sk, const struct kinet_pkt *pkt)
 {
-	return kinet_score(sk, pkt) >= 0;
+	/* Before or after a connect() */
+	return data_race(kinet_score(sk, pkt)) >= 0;
 }
 
 /* Where what a program sees begins; a stream's skb has its data at TCP's header. */
@@ -424,7 +435,8 @@ static struct sock *kinet_group_choose(struct sock *sk, struct sk_buff *skb,
 	struct sock *chosen;
 	u32 hash;
 
-	if (!sk->sk_reuseport || sk->sk_state == TCP_ESTABLISHED)
+	/* Before or after it is set */
+	if (data_race(!sk->sk_reuseport) || kinet_is_connected(sk))
 		return sk;
 	hash = jhash_3words(ipv6_addr_hash(&pkt->saddr),
 			    ipv6_addr_hash(&pkt->daddr),
@@ -452,7 +464,8 @@ struct sock *kinet_table_find(struct kinet_table *table, struct sk_buff *skb,
 	int score, highest = -1;
 
 	sk_for_each_rcu(sk, kinet_slot(table, ntohs(pkt->dport))) {
-		score = kinet_score(sk, pkt);
+		/* Before or after a connect() */
+		score = data_race(kinet_score(sk, pkt));
 		if (score > highest) {
 			highest = score;
 			best = sk;
@@ -476,7 +489,7 @@ bool kinet_table_claims(struct kinet_table *table, const struct kinet_pkt *pkt)
 
 	sk_for_each_rcu(sk, kinet_slot(table, ntohs(pkt->dport))) {
 		claim = READ_ONCE(kinet_sk(sk)->claim);
-		if (claim && inet_sk(sk)->inet_num == ntohs(pkt->dport) &&
+		if (claim && READ_ONCE(inet_sk(sk)->inet_num) == ntohs(pkt->dport) &&
 		    kinet_claim_covers(claim, pkt))
 			return true;
 	}

@@ -197,8 +197,8 @@ static void kinet_tcp_set_ends4(struct sock *sk, const struct flowi4 *fl4)
 	ipv6_addr_set_v4mapped(fl4->saddr, &ends->laddr);
 	ipv6_addr_set_v4mapped(fl4->daddr, &ends->raddr);
 	inet->inet_saddr = fl4->saddr;
-	inet->inet_rcv_saddr = fl4->saddr;
-	inet->inet_daddr = fl4->daddr;
+	WRITE_ONCE(inet->inet_rcv_saddr, fl4->saddr);
+	WRITE_ONCE(inet->inet_daddr, fl4->daddr);
 	if (sk->sk_family != AF_INET6)
 		return;
 	inet6_sk(sk)->saddr = ends->laddr;
@@ -233,7 +233,7 @@ void kinet_tcp_set_ends(struct sock *sk)
 		kinet_tcp_set_ends6(sk, &fl->u.ip6);
 		tp->conn.ends.rport = fl->u.ip6.fl6_dport;
 	}
-	inet_sk(sk)->inet_dport = tp->conn.ends.rport;
+	WRITE_ONCE(inet_sk(sk)->inet_dport, tp->conn.ends.rport);
 	tp->conn.ends.lport = inet_sk(sk)->inet_sport;
 	tp->conn.device = sk->sk_bound_dev_if;
 }
@@ -261,7 +261,7 @@ static void kinet_tcp_set_port(struct sock *sk)
 	__be16 port = tp->conn.ends.lport;
 
 	inet_sk(sk)->inet_sport = port;
-	inet_sk(sk)->inet_num = ntohs(port);
+	WRITE_ONCE(inet_sk(sk)->inet_num, ntohs(port));
 	if (tp->flow.family == AF_INET)
 		tp->flow.fl.u.ip4.fl4_sport = port;
 	else
@@ -365,11 +365,11 @@ static void kinet_tcp_forget_peer(struct sock *sk)
 
 	kinet_flow_end(&kinet_tcp(sk)->flow);
 	sk_dst_reset(sk);
-	inet->inet_dport = 0;
-	inet->inet_daddr = 0;
+	WRITE_ONCE(inet->inet_dport, 0);
+	WRITE_ONCE(inet->inet_daddr, 0);
 	sk->sk_v6_daddr = in6addr_any;
 	if (!bound) {
-		inet->inet_num = 0;
+		WRITE_ONCE(inet->inet_num, 0);
 		inet->inet_sport = 0;
 	}
 	if (!(sk->sk_userlocks & SOCK_BINDADDR_LOCK))
