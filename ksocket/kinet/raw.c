@@ -57,7 +57,7 @@ static int kinet_raw_hash(struct sock *sk)
 	if (!kinet_sk(sk)->wire)
 		return 0;
 	spin_lock_bh(&kn->raw_lock);
-	/* One that was drained while it disconnected, stays away. */
+	/* One that is drained before it has a protocol, stays away. */
 	if (sk_unhashed(sk) && !READ_ONCE(kinet_sk(sk)->dead)) {
 		WRITE_ONCE(kinet_sk(sk)->raw_protocol, sk->sk_protocol);
 		sk_add_node_rcu(sk, &kn->raw);
@@ -85,12 +85,22 @@ static int kinet_raw_get_port(struct sock *sk, unsigned short port)
 	return 0;
 }
 
-/* The kernel's routine takes a socket without a port from its table. */
+/*
+ * The kernel's routine takes a socket that wasn't bound to a port from its table.
+ * This one stays: who walks along the list, and was at it, would begin anew with
+ * what is in front, which then had the packet twice.
+ */
 static int kinet_raw_disconnect(struct sock *sk, int flags)
 {
-	int err = udp_disconnect(sk, flags);
+	u8 locks;
 
-	return err || !kinet_raw_protocol(sk) ? err : kinet_raw_hash(sk);
+	lock_sock(sk);
+	locks = sk->sk_userlocks;
+	sk->sk_userlocks |= SOCK_BINDPORT_LOCK;
+	__udp_disconnect(sk, flags);
+	sk->sk_userlocks = locks;
+	release_sock(sk);
+	return 0;
 }
 
 /* --- receiving --- */
