@@ -2,6 +2,9 @@
 /*
  * Connections that begin and end, segment by segment: the RFC's figures
  */
+#include <linux/delay.h>
+#include <linux/workqueue.h>
+
 #include "stream_wire.h"
 
 #define SYN	KINET_SYN
@@ -36,6 +39,46 @@ static void one_opens(struct kunit *test)
 	expect_state(&talk, TCP_ESTABLISHED, "line 4");
 	KUNIT_EXPECT_EQ(test, stream_write(talk.sock, "hello", 5, 0), 5);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 5, "line 5");
+}
+
+/* Somebody who waits, for 5 real seconds at most */
+struct stream_peeker {
+	struct work_struct	work;
+	struct socket		*sock;
+	int			ret;
+};
+
+static void peek(struct work_struct *work)
+{
+	struct stream_peeker *peeker = container_of(work, struct stream_peeker, work);
+	struct msghdr msg = {};
+	char bytes[16];
+	struct kvec vec = { bytes, sizeof(bytes) };
+
+	peeker->ret = kernel_recvmsg(peeker->sock, &msg, &vec, 1, sizeof(bytes),
+				     MSG_PEEK);
+}
+
+/* The peer's numbers begin in the upper half, far behind those of who waits. */
+static void peeker_waits_for_it_to_stand(struct kunit *test)
+{
+	struct stream_peeker peeker = {};
+	struct stream_talk talk;
+	int i;
+
+	connect_by_hand(test, &talk);
+	talk.sk->sk_rcvtimeo = 5 * HZ;
+	peeker.sock = talk.sock;
+	INIT_WORK_ONSTACK(&peeker.work, peek);
+	queue_work(system_long_wq, &peeker.work);
+	for (i = 0; i < 1000 && !waitqueue_active(sk_sleep(talk.sk)); i++)
+		msleep(1);
+	KUNIT_EXPECT_TRUE(test, waitqueue_active(sk_sleep(talk.sk)));
+	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	flush_work(&peeker.work);
+	destroy_work_on_stack(&peeker.work);
+	KUNIT_EXPECT_EQ(test, peeker.ret, 5);
 }
 
 /* RFC 7323, section 3.2: there is nothing to echo yet. */
@@ -471,6 +514,7 @@ static void reopened_beyond_the_old(struct kunit *test)
 
 static struct kunit_case open_cases[] = {
 	KUNIT_CASE(one_opens),
+	KUNIT_CASE(peeker_waits_for_it_to_stand),
 	KUNIT_CASE(syn_echoes_nothing),
 	KUNIT_CASE(what_was_offered_stays),
 	KUNIT_CASE(what_was_not_offered_is_not_used),

@@ -194,6 +194,20 @@ static int kinet_tcp_copy(struct sock *sk, struct kinet_reading *r)
 
 /* --- waiting --- */
 
+/*
+ * Where to go on. Another may have read what was peeked at; and what waits for the
+ * connection to stand has begun before there were numbers.
+ */
+static u32 kinet_tcp_place(struct sock *sk, const struct kinet_reading *r)
+{
+	u32 read = kinet_tcp(sk)->copied_seq;
+
+	if (!(r->flags & MSG_PEEK))
+		return read;
+	return r->copied ? kinet_later(r->seq, read) :
+			   read + max(sk_peek_offset(sk, r->flags), 0);
+}
+
 /* Is there a reason not to wait? Return: 1, or an errno when nothing was read. */
 static int kinet_tcp_read_over(struct sock *sk, size_t copied, long timeout)
 {
@@ -243,12 +257,7 @@ static int kinet_tcp_read(struct sock *sk, struct kinet_reading *r, long timeout
 			sk_wait_data(sk, &timeout,
 				     skb_peek_tail(&sk->sk_receive_queue));
 		}
-		/* Another may have read what was peeked at. */
-		if (r->flags & MSG_PEEK &&
-		    kinet_before(r->seq, kinet_tcp(sk)->copied_seq))
-			r->seq = kinet_tcp(sk)->copied_seq;
-		if (!(r->flags & MSG_PEEK))
-			r->seq = kinet_tcp(sk)->copied_seq;
+		r->seq = kinet_tcp_place(sk, r);
 	}
 	return ret < 0 && !r->copied ? ret : r->copied;
 }
@@ -320,9 +329,7 @@ int kinet_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	}
 	timeout = sock_rcvtimeo(sk, flags & MSG_DONTWAIT);
 	target = sock_rcvlowat(sk, flags & MSG_WAITALL, len);
-	r.seq = kinet_tcp(sk)->copied_seq;
-	if (flags & MSG_PEEK)
-		r.seq += max(sk_peek_offset(sk, flags), 0);
+	r.seq = kinet_tcp_place(sk, &r);
 	ret = len ? kinet_tcp_read(sk, &r, timeout, target) : 0;
 	if (r.last) {
 		sock_recv_timestamp(msg, sk, r.last);
