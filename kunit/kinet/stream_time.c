@@ -354,6 +354,21 @@ static void ack_is_delayed(struct kunit *test)
 	stream_expect_silence(&talk, "once");
 }
 
+/* What was to be acknowledged is of a connection that is over. */
+static void nothing_is_owed_after_a_reset(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 0), 0);
+	peer_says(&talk, 5);
+	stream_say(&talk, RST, talk.rcv_nxt, 0, 0);
+	KUNIT_ASSERT_EQ(test, talk.sk->sk_state, TCP_CLOSE);
+	stream_flush(&talk);
+	KUNIT_EXPECT_EQ(test, stream_set(talk.sock, TCP_QUICKACK, 1), 0);
+	stream_expect_silence(&talk, "TCP_QUICKACK");
+}
+
 /* SHLD-19 */
 static void every_second_full_one(struct kunit *test)
 {
@@ -818,6 +833,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(fin_backs_off),
 	KUNIT_CASE(user_timeout_ends_it),
 	KUNIT_CASE(ack_is_delayed),
+	KUNIT_CASE(nothing_is_owed_after_a_reset),
 	KUNIT_CASE(every_second_full_one),
 	KUNIT_CASE(every_second_one_of_a_narrower_path),
 	KUNIT_CASE(ack_goes_with_data),

@@ -88,7 +88,8 @@ static int kinet_tcp_set_quickack(struct sock *sk, int value)
 
 	if (value) {
 		kinet_ack_quickly(&tp->ack, KINET_QUICK_ACKS);
-		if (tp->ack.due)
+		/* What was owed when the connection ended is owed to nobody. */
+		if (tp->ack.due && kinet_tcp_goes_on(sk))
 			kinet_tcp_send_ack(sk);
 	} else {
 		tp->ack.quick = 0;
