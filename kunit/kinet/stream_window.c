@@ -3,6 +3,7 @@
  * How much is sent at once, and how much is asked for: RFC 9293, sections 3.7.4
  * and 3.8.6.2
  */
+#include <linux/poll.h>
 #include <linux/tcp.h>
 #include <net/ip.h>
 
@@ -472,6 +473,60 @@ static void crumbs_are_taken(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, kinet_tcp(talk.sk)->rcv.nxt, talk.rcv_nxt);
 }
 
+static int readies;
+
+static void count_ready(struct sock *sk)
+{
+	readies++;
+}
+
+static bool is_readable(struct stream_talk *talk)
+{
+	return talk->sock->ops->poll(NULL, talk->sock, NULL) & EPOLLIN;
+}
+
+/* The peer sends segments until one isn't taken, @most at most. */
+static void say_until_dropped(struct stream_talk *talk, int most)
+{
+	const struct kinet_tcp *tp = kinet_tcp(talk->sk);
+
+	while (most-- && tp->rcv.nxt == talk->rcv_nxt) {
+		stream_say(talk, ACK, talk->rcv_nxt, talk->snd_nxt, STREAM_MSS);
+		talk->rcv_nxt += STREAM_MSS;
+	}
+	stream_flush(talk);
+}
+
+/* SO_RCVLOWAT: what is never read holds the memory that the rest would need. */
+static void little_is_told_when_memory_is_short(struct kunit *test)
+{
+	struct stream_talk talk;
+	long *mem, before[3];
+
+	establish(test, &talk, STREAM_WINDOW);
+	KUNIT_ASSERT_EQ(test, talk.sock->ops->set_rcvlowat(talk.sk, 80 * STREAM_MSS),
+			0);
+	talk.sk->sk_data_ready = count_ready;
+	readies = 0;
+	say_until_dropped(&talk, 5);
+	KUNIT_ASSERT_EQ(test, kinet_tcp(talk.sk)->rcv.nxt, talk.rcv_nxt);
+	KUNIT_EXPECT_EQ_MSG(test, readies, 0, "SO_RCVLOWAT");
+	KUNIT_EXPECT_FALSE(test, is_readable(&talk));
+	mem = talk.sk->sk_prot->sysctl_mem;
+	memcpy(before, mem, sizeof(before));
+	/* More than nothing is short, and more than that there isn't. */
+	mem[0] = -1;
+	mem[1] = -1;
+	mem[2] = 0;
+	say_until_dropped(&talk, 40);
+	KUNIT_EXPECT_TRUE(test, is_readable(&talk));
+	memcpy(mem, before, sizeof(before));
+	*talk.sk->sk_prot->memory_pressure = 0;
+	KUNIT_EXPECT_NE_MSG(test, kinet_tcp(talk.sk)->rcv.nxt, talk.rcv_nxt,
+			    "one was dropped");
+	KUNIT_EXPECT_GE(test, readies, 1);
+}
+
 /* --- SHLD-31: what comes beyond a gap --- */
 
 struct crumbs_param {
@@ -620,6 +675,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(all_there_is_goes),
 	KUNIT_CASE(silly_window_is_not_offered),
 	KUNIT_CASE(crumbs_are_taken),
+	KUNIT_CASE(little_is_told_when_memory_is_short),
 	KUNIT_CASE_PARAM(crumbs_are_swept_up, crumbs_gen_params),
 	KUNIT_CASE(offered_window_stays),
 	KUNIT_CASE(shut_window_takes_no_text),

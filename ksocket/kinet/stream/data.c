@@ -455,6 +455,8 @@ static void kinet_tcp_take(struct sock *sk, struct sk_buff *skb, u32 seq, u32 le
 		skb = kinet_tcp_compact(sk, skb);
 	if (!kinet_tcp_has_memory(sk, skb)) {
 		kinet_tcp_drop(sk, skb, KINET_DROP_BUFFER_FULL);
+		/* What is there may be told of only now that memory is short. */
+		kinet_tcp_wake_reader(sk);
 		return;
 	}
 	if (likely(next)) {

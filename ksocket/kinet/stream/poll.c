@@ -11,7 +11,7 @@
  * @sk: sock; without the lock it may be a moment old
  *
  * Return: whether there are as many bytes as SO_RCVLOWAT wants, or the peer
- * can't send as many before some are read.
+ * can't send as many before some are read, or there may be no memory for them.
  */
 bool kinet_tcp_has_enough(const struct sock *sk)
 {
@@ -26,7 +26,8 @@ bool kinet_tcp_has_enough(const struct sock *sk)
 	silly = 2 * READ_ONCE(tp->mss) + (1U << READ_ONCE(tp->rcv.scale));
 	return readable >= READ_ONCE(sk->sk_rcvlowat) ||
 	       readable + silly > buffer / 2 ||
-	       atomic_read(&sk->sk_rmem_alloc) > buffer;
+	       atomic_read(&sk->sk_rmem_alloc) > buffer ||
+	       READ_ONCE(kinet_memory_pressure);
 }
 
 /**
