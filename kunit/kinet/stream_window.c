@@ -170,6 +170,23 @@ static void full_buffer_lifts_the_cork(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), sum);
 }
 
+/* tcp(7): TCP_NODELAY has what waits go, "even if TCP_CORK is currently set". */
+static void no_delay_lifts_the_cork_once(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_WINDOW);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_CORK, 1), 0);
+	stream_user_writes(&talk, 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 0);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_NODELAY, 1), 0);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 5, "TCP_NODELAY");
+	stream_user_writes(&talk, 6);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "the cork is still there");
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_CORK, 0), 0);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 6);
+}
+
 static void full_ones_wait_for_nothing(struct kunit *test)
 {
 	struct stream_talk talk;
@@ -660,6 +677,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(old_small_one_is_forgotten),
 	KUNIT_CASE(urgent_ones_go_one_by_one),
 	KUNIT_CASE(full_buffer_lifts_the_cork),
+	KUNIT_CASE(no_delay_lifts_the_cork_once),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),
 	KUNIT_CASE(nobody_waits_before_the_end),

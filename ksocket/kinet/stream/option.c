@@ -55,10 +55,16 @@ static int kinet_tcp_set_keepidle(struct sock *sk, int value)
 static int kinet_tcp_set_nodelay(struct sock *sk, int value)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
+	bool corked = tp->corked;
 
 	tp->nodelay = value;
-	if (value)
-		kinet_tcp_push(sk);
+	if (!value || !kinet_tcp_goes_on(sk))
+		return 0;
+	/* tcp(7): what waits goes now, even under a cork, which stays. */
+	tp->corked = false;
+	tp->more = false;
+	kinet_tcp_push(sk);
+	tp->corked = corked;
 	return 0;
 }
 
