@@ -145,7 +145,10 @@ static inline u32 ksock_compat_local_port_range(const struct sock *sk)
 #if LINUX_VERSION_CODE >= KERNEL_VERSION(6, 12, 0)
 #define KSOCK_COMPAT_SENDPAGE
 #define KSOCK_COMPAT_SPLICE_SENDPAGE
+/* A file has ended before as much was there as had been asked for. */
+#define KSOCK_COMPAT_SPLICE_EOF(name)	.splice_eof = name,
 #else
+#define KSOCK_COMPAT_SPLICE_EOF(name)
 static inline ssize_t ksock_compat_splice_sendpage(struct socket *sock,
 						   struct page *page, int offset,
 						   size_t size, int flags)

@@ -5,6 +5,7 @@ import ctypes
 import errno
 import fcntl
 import os
+import platform
 import select
 import signal
 import socket
@@ -818,6 +819,17 @@ def test_sendfile(streams, file):
                 at += os.sendfile(sock.fileno(), file.fileno(), at, 300_000 - at)
         with meanwhile(send):
             assert receive(other, 300_000 - 1001) == pattern(300_000)[1001:]
+
+
+@pytest.mark.skipif(platform.release().startswith("6.1."), reason="nobody is told of it before 6.5")
+def test_sendfile_of_less(streams, file):
+    """The file has less than was asked for: nothing waits for more."""
+    for (one, other), end in zip(both(streams), (streams.there, streams.here)):
+        until(lambda sock=one: not number(sock, SIOCOUTQ), "quiet")
+        with rules(end, DROPS):
+            assert os.sendfile(one.fileno(), file.fileno(), 299_000, 5000) == 1000
+            assert [number(one, what) for what in (SIOCOUTQ, SIOCOUTQNSD)] == [1000, 0]
+        assert receive(other, 1000) == pattern(300_000)[299_000:]
 
 
 def test_sendfile_refers(streams, file):

@@ -179,6 +179,7 @@ KSOCK_COMPAT_OPS_ACCEPT(kinet_accept, kinet_is_dead(sock) ? -ENETDOWN : 0)
 	.set_peek_off	= sk_set_peek_off,				\
 	.set_rcvlowat	= kinet_stream_set_rcvlowat,			\
 	KSOCK_COMPAT_SPLICE_SENDPAGE					\
+	KSOCK_COMPAT_SPLICE_EOF(kinet_stream_splice_eof)		\
 	.mmap		= sock_no_mmap
 
 const struct proto_ops kinet_stream_ops = {

@@ -569,6 +569,7 @@ int kinet_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 int kinet_stream_read_sock(struct sock *sk, read_descriptor_t *desc,
 			   sk_read_actor_t actor);
 int kinet_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len);
+void kinet_stream_splice_eof(struct socket *sock);
 void kinet_stream_write_space(struct sock *sk);
 bool kinet_stream_has_room(const struct sock *sk, int wake);
 __poll_t kinet_stream_poll(struct file *file, struct socket *sock,

@@ -151,3 +151,19 @@ int kinet_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	release_sock(sk);
 	return ret;
 }
+
+/**
+ * kinet_stream_splice_eof() - what sendfile(2) said would come doesn't
+ * @sock: socket, whose last message had MSG_MORE
+ *
+ * Of kernels before 6.5 nobody says so, and the rest waits for a while.
+ */
+void kinet_stream_splice_eof(struct socket *sock)
+{
+	struct sock *sk = sock->sk;
+
+	lock_sock(sk);
+	kinet_tcp(sk)->more = false;
+	kinet_tcp_push(sk);
+	release_sock(sk);
+}
