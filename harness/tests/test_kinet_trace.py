@@ -23,8 +23,10 @@ from nfqueue import Queue
 from peers import inet_family
 from segments import ACK, FIN, HOST, NEEDS_FRAGMENTS, PACKET_TOO_BIG, RST, SYN, Host, Peer
 from states import STATES
-from streams import ESTABLISHED, Streams, ended, set_option, state, tcp
+from streams import (ESTABLISHED, Streams, ended, pattern, receive, set_option, state,
+                     tcp)
 from test_kinet_coexist import MODULAR
+from threads import meanwhile
 from tracing import traced
 from wire import chain, rules
 
@@ -505,6 +507,20 @@ def test_errors_of_streams(net, made, trace, family, told):
     """What the network says, what the peer says, and what is found out"""
     wanted = told(Host(net, made, "ours", family))
     assert errors(trace) == [wanted]
+
+
+# --- what is not dropped
+
+@inet_family
+def test_reading_drops_nothing(pair, family):
+    """Who looks for lost packets by the kernel's own tracepoint isn't told of what was read."""
+    with Streams(pair.client, pair.server, ("stock", "ours")) as made, traced("skb") as lines:
+        one, other = made.connection(family)
+        with meanwhile(one.sendall, pattern(100_000)):
+            assert receive(other, 100_000) == pattern(100_000)
+        lost = [text for name, text in lines() if name == "kfree_skb" and
+                re.search("protocol=(2048|34525) ", text) and "NOT_SPECIFIED" in text]
+    assert not lost
 
 
 # --- states

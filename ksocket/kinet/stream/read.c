@@ -96,7 +96,7 @@ void kinet_tcp_was_read(struct sock *sk)
 static void kinet_tcp_eat(struct sock *sk, struct sk_buff *skb)
 {
 	__skb_unlink(skb, &sk->sk_receive_queue);
-	kfree_skb(skb);
+	consume_skb(skb);
 }
 
 /* Bytes of an skb up to the mark; before that one its own is passed over. */
@@ -128,7 +128,7 @@ static void kinet_tcp_note_last(const struct sock *sk, struct sk_buff *skb,
 {
 	if (likely(!sock_flag(sk, SOCK_TIMESTAMP) && !READ_ONCE(sk->sk_tsflags)))
 		return;
-	kfree_skb(r->last);
+	consume_skb(r->last);
 	r->last = skb_get(skb);
 }
 
@@ -333,7 +333,7 @@ int kinet_stream_recvmsg(struct sock *sk, struct msghdr *msg, size_t len,
 	ret = len ? kinet_tcp_read(sk, &r, timeout, target) : 0;
 	if (r.last) {
 		sock_recv_timestamp(msg, sk, r.last);
-		kfree_skb(r.last);
+		consume_skb(r.last);
 	}
 out:
 	if (ret >= 0)
