@@ -757,6 +757,24 @@ def test_port_in_time_wait(streams, kind):
     exchange(*left)
 
 
+def test_accepted_one_listens(streams):
+    """Disconnected, it has its listener's port no longer, which is free for anybody, and gets
+    another when it listens."""
+    listener = reusable(streams, streams.kinds[1])
+    listener.bind((streams.there.v4, 0))
+    listener.listen()
+    where = listener.getsockname()
+    client, server = streams.connection(listener=listener)
+    listener.close()
+    disconnect(server)
+    assert failure(client.recv, 1) == errno.ECONNRESET
+    again = streams.server(bind=False)
+    until(lambda: not failure(again.bind, where), "the port to be free")
+    server.listen()
+    assert server.getsockname() != where
+    exchange(*streams.connection(listener=server))
+
+
 def test_same_ends_again(streams):
     """RFC 9293, section 3.6.1: a SYN with a greater number ends the peer's TIME-WAIT."""
     listener = streams.listener()

@@ -360,7 +360,6 @@ static int kinet_tcp_find_way(struct sock *sk, struct sockaddr *addr, int len)
 
 static void kinet_tcp_forget_peer(struct sock *sk)
 {
-	bool bound = kinet_sk(sk)->claim || !sk_unhashed(sk);
 	struct inet_sock *inet = inet_sk(sk);
 
 	kinet_flow_end(&kinet_tcp(sk)->flow);
@@ -368,7 +367,9 @@ static void kinet_tcp_forget_peer(struct sock *sk)
 	WRITE_ONCE(inet->inet_dport, 0);
 	WRITE_ONCE(inet->inet_daddr, 0);
 	sk->sk_v6_daddr = in6addr_any;
-	if (!bound) {
+	/* One that was accepted gives its listener's port back, as with the host. */
+	if (sk_unhashed(sk)) {
+		kinet_claim_drop_later(sk);
 		WRITE_ONCE(inet->inet_num, 0);
 		inet->inet_sport = 0;
 	}
