@@ -299,6 +299,22 @@ static void listener_ends_meanwhile(struct kunit *test)
 	stream_establish(&talk, true, 0);
 }
 
+/* One that comes while its listener is drained has yet to be drained itself. */
+static void child_of_a_dead_one_lives(struct kunit *test)
+{
+	struct stream_talk talk;
+	struct sock *child;
+
+	stream_talk_begin(test, &talk);
+	stream_listen(&talk);
+	WRITE_ONCE(kinet_sk(talk.ear)->dead, true);
+	stream_say(&talk, SYN, talk.rcv_nxt++, 0, 0);
+	WRITE_ONCE(kinet_sk(talk.ear)->dead, false);
+	child = stream_embryo(talk.ear);
+	KUNIT_ASSERT_NOT_NULL(test, child);
+	KUNIT_EXPECT_FALSE(test, READ_ONCE(kinet_sk(child)->dead));
+}
+
 /* What it was copied from keeps its own. */
 static void disconnected_one_has_no_page(struct kunit *test)
 {
@@ -525,6 +541,7 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(half_open),
 	KUNIT_CASE(first_segment_is_refused),
 	KUNIT_CASE(listener_ends_meanwhile),
+	KUNIT_CASE(child_of_a_dead_one_lives),
 	KUNIT_CASE(disconnected_one_has_no_page),
 	KUNIT_CASE(one_closes),
 	KUNIT_CASE(both_close),

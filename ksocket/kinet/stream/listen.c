@@ -51,6 +51,8 @@ static void kinet_tcp_child_init(struct sock *child, const struct sock *sk)
 		kinet_tcp_child_inet6(child, sk);
 	kinet_tcp_setup(child);
 	tp->parent = NULL;
+	/* Who drains takes its listener first, and it later. */
+	tp->k.dead = false;
 	tp->ended = false;
 	tp->counted = false;
 	tp->late = 0;
