@@ -258,7 +258,8 @@ int kinet_get_port(struct sock *sk, unsigned short port)
  * kinet_listen_port() - have a port to listen on
  * @sk: sock, locked, in LISTEN
  *
- * Return: 0, -EADDRINUSE when others who share the port are in the way, -ENOMEM.
+ * Return: 0, -EADDRINUSE when others who share the port are in the way, -ENOMEM,
+ * -ENETDOWN once kinet is drained.
  */
 int kinet_listen_port(struct sock *sk)
 {
@@ -267,7 +268,10 @@ int kinet_listen_port(struct sock *sk)
 	int err = 0;
 
 	mutex_lock(&kn->lock);
-	if (sk_unhashed(sk))
+	/* As in kinet_get_port() */
+	if (READ_ONCE(kinet_sk(sk)->dead))
+		err = -ENETDOWN;
+	else if (sk_unhashed(sk))
 		err = port ? kinet_port_take(sk, port) : kinet_port_any(sk);
 	else if (!kinet_port_is_free(sk, port))
 		err = -EADDRINUSE;

@@ -4,6 +4,7 @@
  */
 #include <linux/delay.h>
 #include <linux/workqueue.h>
+#include <linux/in.h>
 
 #include "stream_wire.h"
 
@@ -315,6 +316,31 @@ static void child_of_a_dead_one_lives(struct kunit *test)
 	KUNIT_EXPECT_FALSE(test, READ_ONCE(kinet_sk(child)->dead));
 }
 
+/* It was drained when the call had begun, and before it had the lock. */
+static void drained_one_begins_nothing(struct kunit *test)
+{
+	struct sockaddr_in to = {
+		.sin_family		= AF_INET,
+		.sin_port		= htons(STREAM_PEER),
+		.sin_addr.s_addr	= htonl(INADDR_LOOPBACK),
+	};
+	struct stream_talk talk;
+	struct sock *sk;
+
+	stream_talk_begin(test, &talk);
+	stream_talk_socket(&talk);
+	sk = talk.sk;
+	WRITE_ONCE(kinet_sk(sk)->dead, true);
+	lock_sock(sk);
+	KUNIT_EXPECT_EQ(test, sk->sk_prot->connect(sk, (struct sockaddr *)&to, sizeof(to)),
+			-ENETDOWN);
+	release_sock(sk);
+	stream_expect_silence(&talk, "connect()");
+	KUNIT_EXPECT_EQ(test, kinet_stream_listen(talk.sock, 5), -ENETDOWN);
+	KUNIT_EXPECT_EQ(test, sk->sk_state, TCP_CLOSE);
+	WRITE_ONCE(kinet_sk(sk)->dead, false);
+}
+
 /* What it was copied from keeps its own. */
 static void disconnected_one_has_no_page(struct kunit *test)
 {
@@ -542,6 +568,7 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(first_segment_is_refused),
 	KUNIT_CASE(listener_ends_meanwhile),
 	KUNIT_CASE(child_of_a_dead_one_lives),
+	KUNIT_CASE(drained_one_begins_nothing),
 	KUNIT_CASE(disconnected_one_has_no_page),
 	KUNIT_CASE(one_closes),
 	KUNIT_CASE(both_close),

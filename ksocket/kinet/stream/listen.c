@@ -293,7 +293,7 @@ void kinet_tcp_forget_child(struct sock *sk)
  * @sock: socket
  * @backlog: how many may wait to be accepted
  *
- * Return: 0, -EINVAL, -EADDRINUSE.
+ * Return: 0, -EINVAL, -EADDRINUSE, -ENETDOWN once kinet is drained.
  */
 int kinet_stream_listen(struct socket *sock, int backlog)
 {
@@ -320,6 +320,7 @@ out:
 	release_sock(sk);
 	return err;
 }
+EXPORT_SYMBOL_IF_KUNIT(kinet_stream_listen);
 
 /* The first of @embryos or of @ready, held; or NULL */
 static struct sock *kinet_tcp_first_of(struct sock *sk, struct list_head *list)

@@ -381,6 +381,9 @@ static int kinet_stream_connect(struct sock *sk, struct sockaddr *addr, int len)
 {
 	int err;
 
+	/* Whoever drains sets this first, then ends what he finds begun. */
+	if (READ_ONCE(kinet_sk(sk)->dead))
+		return -ENETDOWN;
 	err = kinet_tcp_find_way(sk, addr, len);
 	if (err)
 		goto way;
