@@ -17,7 +17,7 @@ import topology
 
 from blocked import BOUND, until
 from conftest import BUILD, KernelLog
-from kinet import INET, INET6, RAW, talk
+from kinet import INET, INET6, RAW, STREAM, failure, talk
 from peers import reset
 from segments import ACK, PSH, SYN, WIRES, build
 from streams import KINDS, Streams, exchange, limit_rate, ready, receive
@@ -247,6 +247,20 @@ def test_drained_module_goes(pair, loaded_again):
     load()
     with kinet.Sockets() as made:
         talk(made.ours(pair.client), made.stock(pair.server))
+
+
+def test_drained_server(pair, loaded_again):
+    """Its port is free though nothing of it is closed: neither it nor what it has accepted"""
+    with Streams(pair.client, pair.server, ("stock", "ours")) as made:
+        listener = made.listener()
+        where = listener.getsockname()
+        exchange(*made.connection(listener=listener))
+        kinet.drain(True)
+        again = made.stock(pair.server, INET, STREAM, bind=False)
+        until(lambda: not failure(again.bind, where), "the port to be free")
+        again.listen()
+    unload()
+    load()
 
 
 STAGES = ("open", "bound", "connected", "unread", "corked", "raw", "isolated")

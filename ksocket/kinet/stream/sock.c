@@ -670,8 +670,11 @@ void kinet_stream_stop(struct sock *sk)
 	}
 	orphan = kinet_tcp_is_orphan(sk);
 	release_sock(sk);
-	if (!orphan)
-		kinet_unhash(sk);
+	if (orphan)
+		return;
+	kinet_unhash(sk);
+	/* One that was accepted has no port of its own, but keeps its listener's. */
+	kinet_claim_drop_later(sk);
 }
 EXPORT_SYMBOL_IF_KUNIT(kinet_stream_stop);
 
