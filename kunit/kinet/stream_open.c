@@ -355,6 +355,25 @@ static void disconnected_one_has_no_page(struct kunit *test)
 	KUNIT_EXPECT_NULL(test, talk.sk->sk_frag.page);
 }
 
+/* SO_PEEK_OFF: what was peeked at is of the connection that is over. */
+static void disconnected_one_peeks_anew(struct kunit *test)
+{
+	struct stream_talk talk;
+	char byte;
+	struct kvec vec = { &byte, 1 };
+	struct msghdr msg = {};
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	sk_set_peek_off(talk.sk, 0);
+	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
+	KUNIT_EXPECT_EQ(test, kernel_recvmsg(talk.sock, &msg, &vec, 1, 1,
+					     MSG_PEEK | MSG_DONTWAIT), 1);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(talk.sk->sk_peek_off), 1);
+	stream_disconnect(talk.sock);
+	KUNIT_EXPECT_EQ(test, READ_ONCE(talk.sk->sk_peek_off), -1);
+}
+
 /* Figure 12 */
 static void one_closes(struct kunit *test)
 {
@@ -570,6 +589,7 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(child_of_a_dead_one_lives),
 	KUNIT_CASE(drained_one_begins_nothing),
 	KUNIT_CASE(disconnected_one_has_no_page),
+	KUNIT_CASE(disconnected_one_peeks_anew),
 	KUNIT_CASE(one_closes),
 	KUNIT_CASE(both_close),
 	KUNIT_CASE(half_closed_receives),

@@ -637,6 +637,8 @@ static int kinet_stream_disconnect(struct sock *sk, int flags)
 	WRITE_ONCE(sk->sk_shutdown, 0);
 	sock_reset_flag(sk, SOCK_DONE);
 	__skb_queue_purge(&sk->sk_receive_queue);
+	/* It counts from what was read of the old connection. */
+	sk_set_peek_off(sk, -1);
 	kinet_tcp_forget_peer(sk);
 	/* Those who come to a listener are copies of it. */
 	if (sk->sk_frag.page) {
