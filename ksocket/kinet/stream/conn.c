@@ -15,8 +15,9 @@
 #define KINET_CONN_SLOTS	4096
 
 struct kinet_conns {
-	spinlock_t		lock;	/* slots, count */
+	spinlock_t		lock;	/* slots, count, moved */
 	unsigned int		count;
+	unsigned int		moved;
 	u32			seed;
 	struct hlist_head	slots[KINET_CONN_SLOTS];
 };
@@ -59,6 +60,19 @@ static bool kinet_conn_has_device(const struct kinet_conn *conn,
 	return !device || device == pkt->dif || device == pkt->sdif;
 }
 
+static struct kinet_conn *kinet_conn_find_in(struct hlist_head *slot,
+					     const struct kinet_ends *ends,
+					     const struct kinet_pkt *pkt)
+{
+	struct kinet_conn *conn;
+
+	hlist_for_each_entry_rcu(conn, slot, node)
+		if (!memcmp(&conn->ends, ends, sizeof(*ends)) &&
+		    kinet_conn_has_device(conn, pkt))
+			return conn;
+	return NULL;
+}
+
 /**
  * kinet_conn_find() - the connection that a segment belongs to
  * @conns: where to look
@@ -76,13 +90,34 @@ struct kinet_conn *kinet_conn_find(struct kinet_conns *conns,
 		.lport	= pkt->dport,
 		.rport	= pkt->sport,
 	};
+	struct hlist_head *slot = kinet_conn_slot(conns, &ends);
 	struct kinet_conn *conn;
+	unsigned int moved;
 
-	hlist_for_each_entry_rcu(conn, kinet_conn_slot(conns, &ends), node)
-		if (!memcmp(&conn->ends, &ends, sizeof(ends)) &&
-		    kinet_conn_has_device(conn, pkt))
-			return conn;
-	return NULL;
+	do {
+		moved = smp_load_acquire(&conns->moved);
+		conn = kinet_conn_find_in(slot, &ends, pkt);
+		if (conn)
+			break;
+		/* Pairs with kinet_conn_note_move(). */
+		smp_rmb();
+	} while (unlikely(moved != READ_ONCE(conns->moved)));
+	return conn;
+}
+
+/*
+ * A sock that connects anew is in another slot without a grace period between:
+ * who was at it goes on there, and doesn't see what was behind it.
+ */
+static void kinet_conn_note_move(struct kinet_conns *conns, struct kinet_conn *conn)
+{
+	lockdep_assert_held(&conns->lock);
+	if (conn->was_in) {
+		WRITE_ONCE(conns->moved, conns->moved + 1);
+		/* Before it leads elsewhere; pairs with kinet_conn_find(). */
+		smp_wmb();
+	}
+	conn->was_in = true;
 }
 
 static bool kinet_conn_clashes(struct hlist_head *slot,
@@ -110,6 +145,7 @@ static int kinet_conn_insert(struct kinet_conns *conns, struct sock *sk)
 	spin_lock_bh(&conns->lock);
 	if (!kinet_conn_clashes(slot, conn)) {
 		sock_hold(sk);
+		kinet_conn_note_move(conns, conn);
 		hlist_add_head_rcu(&conn->node, slot);
 		WRITE_ONCE(conns->count, conns->count + 1);
 		err = 0;

@@ -104,6 +104,7 @@ void kinet_tcp_setup(struct sock *sk)
 	tp->pacer.function = kinet_tcp_pacer;
 	tasklet_setup(&tp->drained, kinet_tcp_drained);
 	tp->conn.timewait = false;
+	tp->conn.was_in = false;
 	kinet_tcp_begin(sk);
 }
 

@@ -48,12 +48,14 @@ struct kinet_seg;
  * @ends: addresses and ports
  * @device: the only device that it has to do with, or 0
  * @timewait: it is a &struct kinet_remains, not a &struct kinet_tcp
+ * @was_in: it is in the table, or was
  */
 struct kinet_conn {
 	struct hlist_node	node;
 	struct kinet_ends	ends;
 	int			device;
 	bool			timewait;
+	bool			was_in;
 };
 
 bool kinet_conns_empty(const struct kinet_conns *conns);
