@@ -411,6 +411,45 @@ static void both_close(struct kunit *test)
 	stream_expect_silence(&talk, "line 4");
 }
 
+/* One that goes on trying until it is just before another in the table */
+static struct kinet_conn *get_before(struct kunit *test, const struct kinet_conn *conn)
+{
+	struct socket *sock = stream_socket(test, STREAM_PORT + 2);
+	struct kinet_conn *before = &kinet_tcp(sock->sk)->conn;
+	unsigned short port;
+
+	for (port = 1; port < U16_MAX; port++) {
+		KUNIT_ASSERT_EQ(test, stream_connect(sock, port), -EINPROGRESS);
+		skb_queue_purge(&stream_sent);
+		if (before->node.next == &conn->node)
+			return before;
+		stream_disconnect(sock);
+		cond_resched();
+	}
+	return NULL;
+}
+
+/* Whoever has searched so far must find it, or what is left of it. */
+static void time_wait_is_where_it_was(struct kunit *test)
+{
+	struct kinet_conn *before, *left;
+	struct stream_talk talk;
+
+	stream_talk_begin(test, &talk);
+	stream_establish(&talk, false, 0);
+	before = get_before(test, &kinet_tcp(talk.sk)->conn);
+	KUNIT_ASSERT_NOT_NULL(test, before);
+	KUNIT_EXPECT_EQ(test, kernel_sock_shutdown(talk.sock, SHUT_WR), 0);
+	stream_flush(&talk);
+	stream_say(&talk, FIN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
+	stream_flush(&talk);
+	KUNIT_ASSERT_EQ(test, stream_timewaits(), 1);
+	KUNIT_EXPECT_TRUE(test, hlist_unhashed(&kinet_tcp(talk.sk)->conn.node));
+	left = hlist_entry_safe(before->node.next, struct kinet_conn, node);
+	KUNIT_ASSERT_NOT_NULL(test, left);
+	KUNIT_EXPECT_TRUE(test, left->timewait);
+}
+
 /* Section 3.6: one that has closed may still receive, as long as it likes. */
 static void half_closed_receives(struct kunit *test)
 {
@@ -592,6 +631,7 @@ static struct kunit_case open_cases[] = {
 	KUNIT_CASE(disconnected_one_peeks_anew),
 	KUNIT_CASE(one_closes),
 	KUNIT_CASE(both_close),
+	KUNIT_CASE(time_wait_is_where_it_was),
 	KUNIT_CASE(half_closed_receives),
 	KUNIT_CASE(half_closed_sends),
 	KUNIT_CASE(closed_before_it_stands),

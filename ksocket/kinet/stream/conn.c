@@ -241,8 +241,9 @@ void kinet_conn_replace(struct sock *sk, struct kinet_conn *with)
 	struct kinet_conn *conn = &kinet_tcp(sk)->conn;
 
 	spin_lock_bh(&conns->lock);
-	hlist_add_head_rcu(&with->node, kinet_conn_slot(conns, &with->ends));
-	hlist_del_init_rcu(&conn->node);
+	/* At the same place, for who has begun to search before. */
+	hlist_replace_rcu(&conn->node, &with->node);
+	WRITE_ONCE(conn->node.pprev, NULL);
 	spin_unlock_bh(&conns->lock);
 	sock_prot_inuse_add(sock_net(sk), sk->sk_prot, -1);
 	sock_put(sk);
