@@ -263,6 +263,22 @@ def test_drained_server(pair, loaded_again):
     load()
 
 
+def test_drained_while_it_accepts(pair, loaded_again):
+    """Who waits in accept(2) is woken, and told the same as in any other call."""
+    with Streams(pair.client, pair.server, ("stock", "ours")) as made:
+        listener = made.listener()
+        one, other = made.connection(listener=listener)
+        heard = []
+        waiting = threading.Thread(target=lambda: heard.append(failure(listener.accept)))
+        waiting.start()
+        exchange(one, other)
+        kinet.drain(True)
+        waiting.join(BOUND)
+        assert heard == [errno.ENETDOWN]
+    unload()
+    load()
+
+
 STAGES = ("open", "bound", "connected", "unread", "corked", "raw", "isolated")
 
 

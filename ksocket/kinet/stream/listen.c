@@ -426,6 +426,9 @@ struct sock *kinet_tcp_accept(struct sock *sk, bool nonblock, int *err)
 		if (!ours)
 			child = NULL;
 	}
+	/* As each call says then; it listens no more. */
+	if (!child && READ_ONCE(kinet_sk(sk)->dead))
+		*err = -ENETDOWN;
 	release_sock(sk);
 	return child;
 }
