@@ -3,8 +3,8 @@
  * Connections that begin and end, segment by segment: the RFC's figures
  */
 #include <linux/delay.h>
-#include <linux/workqueue.h>
 #include <linux/in.h>
+#include <linux/workqueue.h>
 
 #include "stream_wire.h"
 
