@@ -170,6 +170,27 @@ static void full_buffer_lifts_the_cork(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), sum);
 }
 
+/* Nothing is on its way whose acknowledgment could tell of room. */
+static void who_finds_no_memory_may_try_again(struct kunit *test)
+{
+	struct stream_talk talk;
+	long *mem, before[3];
+	int ret;
+
+	establish(test, &talk, STREAM_WINDOW);
+	mem = talk.sk->sk_prot->sysctl_mem;
+	memcpy(before, mem, sizeof(before));
+	mem[0] = -1;
+	mem[1] = -1;
+	mem[2] = -1;
+	ret = stream_write(talk.sock, "hello", 5, 0);
+	memcpy(mem, before, sizeof(before));
+	*talk.sk->sk_prot->memory_pressure = 0;
+	KUNIT_ASSERT_EQ(test, ret, -EAGAIN);
+	KUNIT_EXPECT_FALSE_MSG(test, test_bit(SOCK_NOSPACE, &talk.sock->flags),
+			       "nobody waits for room any more");
+}
+
 /* tcp(7): TCP_NODELAY has what waits go, "even if TCP_CORK is currently set". */
 static void no_delay_lifts_the_cork_once(struct kunit *test)
 {
@@ -677,6 +698,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(old_small_one_is_forgotten),
 	KUNIT_CASE(urgent_ones_go_one_by_one),
 	KUNIT_CASE(full_buffer_lifts_the_cork),
+	KUNIT_CASE(who_finds_no_memory_may_try_again),
 	KUNIT_CASE(no_delay_lifts_the_cork_once),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),

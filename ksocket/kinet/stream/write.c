@@ -148,6 +148,9 @@ int kinet_stream_sendmsg(struct sock *sk, struct msghdr *msg, size_t len)
 	ret = kinet_tcp_send(sk, msg);
 	if (ret < 0)
 		ret = sk_stream_error(sk, msg->msg_flags, ret);
+	/* It was memory that lacked: no acknowledgment will tell who waits for an edge. */
+	if (unlikely(ret == -EAGAIN) && !kinet_tcp_unacked(kinet_tcp(sk)))
+		sk->sk_write_space(sk);
 	release_sock(sk);
 	return ret;
 }
