@@ -254,8 +254,11 @@ static int kinet_tcp_read(struct sock *sk, struct kinet_reading *r, long timeout
 			release_sock(sk);
 			lock_sock(sk);
 		} else {
-			sk_wait_data(sk, &timeout,
-				     skb_peek_tail(&sk->sk_receive_queue));
+			ret = sk_wait_data(sk, &timeout,
+					   skb_peek_tail(&sk->sk_receive_queue));
+			/* Disconnected: what comes now is another connection's. */
+			if (ret < 0)
+				break;
 		}
 		r->seq = kinet_tcp_place(sk, r);
 	}
