@@ -327,8 +327,8 @@ static void user_timeout_ends_it(struct kunit *test)
 	stream_flush(&talk);
 	took = until_over(&talk, 60 * KINET_SECOND);
 	KUNIT_EXPECT_GE(test, took, 5 * KINET_SECOND);
-	/* The time-outs before it: 300 ms * (1 + 2 + 4 + 8 + 16) */
-	KUNIT_EXPECT_LE(test, took, 9300 * STREAM_MS);
+	/* Not with the next time-out: 300 ms * (1 + 2 + 4 + 8 + 16) */
+	KUNIT_EXPECT_LE(test, took, 5100 * STREAM_MS);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
 }
 
@@ -491,6 +491,32 @@ static void shut_window_is_probed(struct kunit *test)
 	talk.wnd = STREAM_WINDOW;
 	stream_says_ack(&talk);
 	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
+}
+
+/* tcp(7), TCP_USER_TIMEOUT: nor may what waits for a window wait for longer. */
+static void user_timeout_ends_a_shut_window(struct kunit *test)
+{
+	struct stream_talk talk;
+	u64 from;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_USER_TIMEOUT, 10000), 0);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	stream_user_writes(&talk, 100);
+	stream_flush(&talk);
+	from = stream_now;
+	while (talk.sk->sk_state != TCP_CLOSE &&
+	       stream_now - from < 60 * KINET_SECOND) {
+		stream_wait(STREAM_MS);
+		if (skb_queue_empty(&stream_sent))
+			continue;
+		stream_flush(&talk);
+		stream_says_ack(&talk);
+	}
+	KUNIT_EXPECT_GE(test, stream_now - from, 10 * KINET_SECOND);
+	KUNIT_EXPECT_LE(test, stream_now - from, 10100 * STREAM_MS);
+	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
 }
 
 /* The update was lost: the answer to a probe tells of it. */
@@ -842,6 +868,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(shut_window_is_probed),
 	KUNIT_CASE(probe_finds_it_open),
 	KUNIT_CASE(unanswered_probes_end_it),
+	KUNIT_CASE(user_timeout_ends_a_shut_window),
 	KUNIT_CASE(lost_probe_is_not_the_end),
 	KUNIT_CASE(without_a_route_it_gives_up),
 	KUNIT_CASE(orphan_without_a_route_ends),

@@ -47,6 +47,14 @@ void kinet_tcp_undue(struct sock *sk, enum kinet_timer timer)
 	kinet_tcp(sk)->deadlines.due[timer] = KINET_NEVER;
 }
 
+/* A time-out of the user's is over when it says, not when something is sent again. */
+static u64 kinet_tcp_in_time(const struct kinet_tcp *tp, u64 now, u64 since, u64 in)
+{
+	if (!tp->patience.user)
+		return in;
+	return min(in, kinet_patience_left(&tp->patience, now, since));
+}
+
 /**
  * kinet_tcp_arm_resend() - wait for an acknowledgment
  * @sk: sock, locked
@@ -58,6 +66,7 @@ void kinet_tcp_undue(struct sock *sk, enum kinet_timer timer)
 void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
+	u64 in = kinet_rtt_rto(&tp->rtt, &tp->limits);
 
 	if (tp->snd.una == tp->snd.nxt) {
 		kinet_tcp_undue(sk, KINET_TIMER_RESEND);
@@ -66,8 +75,9 @@ void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew)
 	if (!anew && tp->deadlines.due[KINET_TIMER_RESEND] != KINET_NEVER)
 		return;
 	kinet_tcp_undue(sk, KINET_TIMER_PERSIST);
-	kinet_tcp_due(sk, KINET_TIMER_RESEND, now,
-		      kinet_rtt_rto(&tp->rtt, &tp->limits));
+	if (tp->resends)
+		in = kinet_tcp_in_time(tp, now, tp->first_sent, in);
+	kinet_tcp_due(sk, KINET_TIMER_RESEND, now, in);
 }
 
 /* The last error of the network is the reason, if there was one. */
@@ -144,15 +154,19 @@ static void kinet_tcp_resend_due(struct sock *sk, u64 now)
 	kinet_tcp_arm_resend(sk, now, true);
 }
 
-/* RFC 9293, section 3.8.6.1 (MUST-35 to MUST-37): for ever, if it is answered */
+/*
+ * RFC 9293, section 3.8.6.1 (MUST-35 to MUST-37): for ever, if it is answered, unless
+ * the user has a time-out, which counts for this, too (tcp(7)).
+ */
 static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
 	/* What was said before there was something to ask doesn't count. */
-	u64 silent = now - max(tp->heard, tp->persists);
+	u64 since = tp->patience.user ? tp->persists :
+					max(tp->heard, tp->persists);
 
-	if (silent >= (tp->patience.user ?: tp->patience.r2) && tp->probes) {
+	if (tp->shut && !kinet_patience_left(&tp->patience, now, since)) {
 		kinet_tcp_give_up(sk);
 		return;
 	}
@@ -171,7 +185,9 @@ static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 	kinet_count(sock_net(sk), KINET_PROBE_OUT);
 	kinet_tcp_send_probe(sk);
 	kinet_tcp_due(sk, KINET_TIMER_PERSIST, now,
-		      kinet_persist_interval(rto, tp->shut, tp->limits.max));
+		      kinet_tcp_in_time(tp, now, tp->persists,
+					kinet_persist_interval(rto, tp->shut,
+							       tp->limits.max)));
 }
 
 static void kinet_tcp_keepalive_due(struct sock *sk, u64 now)

@@ -76,6 +76,22 @@ bool kinet_deadlines_take(struct kinet_deadlines *deadlines, u64 now,
 EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_take);
 
 /**
+ * kinet_patience_left() - how much longer something is waited for
+ * @patience: of this connection
+ * @now: time
+ * @since: when the waiting began
+ *
+ * Return: microseconds; 0 when the connection is to be given up.
+ */
+u64 kinet_patience_left(const struct kinet_patience *patience, u64 now, u64 since)
+{
+	u64 limit = patience->user ?: patience->r2;
+
+	return limit - min(now - since, limit);
+}
+EXPORT_SYMBOL_IF_KUNIT(kinet_patience_left);
+
+/**
  * kinet_persistence() - to go on retransmitting?
  * @patience: of this connection
  * @now: time
@@ -89,9 +105,7 @@ EXPORT_SYMBOL_IF_KUNIT(kinet_deadlines_take);
 enum kinet_persistence kinet_persistence(const struct kinet_patience *patience,
 					 u64 now, u64 since, u32 resent)
 {
-	u64 limit = patience->user ?: patience->r2;
-
-	if (now - since >= limit)
+	if (!kinet_patience_left(patience, now, since))
 		return KINET_PERSIST_GIVE_UP;
 	return resent >= patience->r1 ? KINET_PERSIST_ADVISE : KINET_PERSIST_ON;
 }

@@ -56,6 +56,7 @@ u64 kinet_deadlines_first(const struct kinet_deadlines *deadlines);
 u64 kinet_deadlines_coarse(const struct kinet_deadlines *deadlines);
 bool kinet_deadlines_take(struct kinet_deadlines *deadlines, u64 now,
 			  enum kinet_timer *timer);
+u64 kinet_patience_left(const struct kinet_patience *patience, u64 now, u64 since);
 enum kinet_persistence kinet_persistence(const struct kinet_patience *patience,
 					 u64 now, u64 since, u32 resent);
 u64 kinet_persist_interval(u32 rto, u32 backoff, u32 max);
