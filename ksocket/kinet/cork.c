@@ -158,9 +158,11 @@ static int kinet_cork_add(struct sock *sk, struct msghdr *msg, size_t len)
 	filled = kinet_cork_fill(sk, msg, len);
 	if (filled < len || skb_queue_empty(&k->pending))
 		err = kinet_cork_append(sk, msg, len - filled);
-	if (!err)
-		k->pending_len += len;
-	return err;
+	if (err)
+		return err;
+	k->pending_len += len;
+	kinet_flow_confirm(k->pending_flow, msg);
+	return 0;
 }
 
 /**

@@ -159,8 +159,7 @@ static int kinet_dgram_send(struct sock *sk, struct msghdr *msg, size_t len,
 	err = kinet_dgram_check(sk, flow, len);
 	if (err)
 		return err;
-	if (msg->msg_flags & MSG_CONFIRM)
-		dst_confirm(flow->dst);
+	kinet_flow_confirm(flow, msg);
 	if (msg->msg_flags & MSG_PROBE)
 		return 0;
 	skb = kinet_dgram_piece(sk, msg, len,

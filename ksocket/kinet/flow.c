@@ -415,6 +415,23 @@ void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow)
 		kinet_flow_kind4(sk, false, flow);
 }
 
+/**
+ * kinet_flow_confirm() - MSG_CONFIRM: the first hop answers
+ * @flow: flow, routed
+ * @msg: message
+ *
+ * RFC 4861, section 7.3.1, and RFC 1122, section 2.3.2.1: nobody need ask it.
+ */
+void kinet_flow_confirm(const struct kinet_flow *flow, const struct msghdr *msg)
+{
+	if (!(msg->msg_flags & MSG_CONFIRM))
+		return;
+	if (flow->family == AF_INET)
+		dst_confirm_neigh(flow->dst, &flow->fl.u.ip4.daddr);
+	else
+		dst_confirm_neigh(flow->dst, &flow->fl.u.ip6.daddr);
+}
+
 void kinet_flow_end(struct kinet_flow *flow)
 {
 	dst_release(flow->dst);

@@ -116,6 +116,7 @@ static inline u8 kinet_flow_tos(const struct sock *sk,
 }
 
 void kinet_flow_renew(const struct sock *sk, struct kinet_flow *flow);
+void kinet_flow_confirm(const struct kinet_flow *flow, const struct msghdr *msg);
 void kinet_flow_end(struct kinet_flow *flow);
 
 /* --- ip4.c, ip6.c, ip.c: the kernel's network layer --- */

@@ -370,6 +370,7 @@ static int kinet_raw_send(struct sock *sk, struct msghdr *msg, size_t len,
 	if (own && len < (flow->family == AF_INET ? sizeof(struct iphdr) :
 						    sizeof(struct ipv6hdr)))
 		return -EINVAL;
+	kinet_flow_confirm(flow, msg);
 	if (msg->msg_flags & MSG_PROBE)
 		return 0;
 	skb = kinet_dgram_piece(sk, msg, len, kinet_ip_headroom(flow),

@@ -178,7 +178,8 @@ static void kinet_tcp_advance(struct sock *sk, const struct kinet_seg *seg,
 	if (tp->urgent_out && !kinet_before(tp->snd.una, tp->snd_up))
 		tp->urgent_out = false;
 	kinet_store_acked(sk);
-	dst_confirm(tp->flow.dst);
+	/* RFC 4861, section 7.3.1: the first hop is alive; the next segment says so. */
+	sk_dst_confirm(sk);
 }
 
 /**

@@ -314,6 +314,7 @@ static int kinet_tcp_xmit(struct sock *sk, struct sk_buff *skb, u32 seq, u8 flag
 	if (flags & KINET_ACK)
 		kinet_tcp_acked_by(sk, data, now);
 	kinet_tcp_own(sk, skb);
+	skb_set_dst_pending_confirm(skb, READ_ONCE(sk->sk_dst_pending_confirm));
 	if (unlikely(READ_ONCE(sk->sk_pacing_status) == SK_PACING_FQ))
 		kinet_tcp_set_departure(sk, skb, data, now);
 	/* For IPv6's no route is looked for before 6.12. */
