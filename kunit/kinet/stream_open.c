@@ -72,9 +72,9 @@ static void peeker_waits_for_it_to_stand(struct kunit *test)
 	peeker.sock = talk.sock;
 	INIT_WORK_ONSTACK(&peeker.work, peek);
 	queue_work(system_long_wq, &peeker.work);
-	for (i = 0; i < 1000 && !waitqueue_active(sk_sleep(talk.sk)); i++)
-		msleep(1);
-	KUNIT_EXPECT_TRUE(test, waitqueue_active(sk_sleep(talk.sk)));
+	for (i = 0; i < 1000 && !wq_has_sleeper(sk_sleep(talk.sk)); i++)
+		usleep_range(1000, 2000);
+	KUNIT_EXPECT_TRUE(test, wq_has_sleeper(sk_sleep(talk.sk)));
 	stream_say(&talk, SYN | ACK, talk.rcv_nxt++, talk.snd_nxt, 0);
 	stream_say(&talk, ACK, talk.rcv_nxt, talk.snd_nxt, 5);
 	flush_work(&peeker.work);

@@ -95,11 +95,12 @@ struct kinet_conn *kinet_conn_find(struct kinet_conns *conns,
 	unsigned int moved;
 
 	do {
+		/* Pairs with kinet_conn_note_move(), as the barrier below does. */
 		moved = smp_load_acquire(&conns->moved);
 		conn = kinet_conn_find_in(slot, &ends, pkt);
 		if (conn)
 			break;
-		/* Pairs with kinet_conn_note_move(). */
+		/* What was found in the slot, then whether anything had moved */
 		smp_rmb();
 	} while (unlikely(moved != READ_ONCE(conns->moved)));
 	return conn;
