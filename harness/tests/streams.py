@@ -95,8 +95,13 @@ def events(sock, wanted=0xffff) -> int:
 
 
 def ready(sock, wanted):
-    """Wait for one of the events."""
-    return until(lambda: events(sock, wanted), f"events {wanted:#x}")
+    """Wait for one of the events; when it doesn't come, say what the connection does."""
+    try:
+        return until(lambda: events(sock, wanted), f"events {wanted:#x}")
+    except TimeoutError as error:
+        if sock.type == socket.SOCK_STREAM:
+            raise TimeoutError(f"{error}, of {sock} with {Info.of(sock)}") from None
+        raise
 
 
 @dataclass
