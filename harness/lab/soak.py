@@ -42,6 +42,7 @@ RUNS = (("uml", tests_of("uml", mark="not soak")),
         ("deb6.12", tests_of("deb6.12", mark="not soak")),
         ("deb6.1", tests_of("deb6.1", mark="smoke")),
         ("debug", tests_of("debug", mark=MOST)),
+        ("kcsan", tests_of("kcsan", mark="smp and not soak")),
         ("kcsan", tests_of("kcsan", "churn")),
         ("uml", lots),
         ("uml", tests_of("uml", "kinet_stream_matrix or kinet_stream_long")))

@@ -69,7 +69,7 @@ def test_runs():
     """All kernels, one, one that has no runs of its own, and what tests are named."""
     def names(kernel="", tests=""):
         return [name for name, _run in soak.chosen(kernel, tests)]
-    assert names() == ["uml", "deb6.12", "deb6.1", "debug", "kcsan", "uml", "uml"]
+    assert names() == ["uml", "deb6.12", "deb6.1", "debug", "kcsan", "kcsan", "uml", "uml"]
     assert names("uml") == ["uml", "uml", "uml"]
     assert names("deb6.12") == ["deb6.12"]
     assert names("deb6.1") == ["deb6.1"]
