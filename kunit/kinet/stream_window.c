@@ -208,6 +208,21 @@ static void no_delay_lifts_the_cork_once(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, stream_heard(&talk), 6);
 }
 
+/* What doesn't fit yet isn't kept back later, either. */
+static void no_delay_lifts_the_cork_for_all(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk, STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_CORK, 1), 0);
+	stream_user_writes(&talk, STREAM_MSS + 5);
+	KUNIT_EXPECT_EQ(test, stream_heard(&talk), STREAM_MSS);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_NODELAY, 1), 0);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 0, "the window is full");
+	stream_says_ack(&talk);
+	KUNIT_EXPECT_EQ_MSG(test, stream_heard(&talk), 5, "it isn't any more");
+}
+
 static void full_ones_wait_for_nothing(struct kunit *test)
 {
 	struct stream_talk talk;
@@ -700,6 +715,7 @@ static struct kunit_case window_cases[] = {
 	KUNIT_CASE(full_buffer_lifts_the_cork),
 	KUNIT_CASE(who_finds_no_memory_may_try_again),
 	KUNIT_CASE(no_delay_lifts_the_cork_once),
+	KUNIT_CASE(no_delay_lifts_the_cork_for_all),
 	KUNIT_CASE(full_ones_wait_for_nothing),
 	KUNIT_CASE(nobody_waits_without_nagle),
 	KUNIT_CASE(nobody_waits_before_the_end),

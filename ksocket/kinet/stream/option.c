@@ -55,16 +55,14 @@ static int kinet_tcp_set_keepidle(struct sock *sk, int value)
 static int kinet_tcp_set_nodelay(struct sock *sk, int value)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	bool corked = tp->corked;
 
 	tp->nodelay = value;
 	if (!value || !kinet_tcp_goes_on(sk))
 		return 0;
-	/* tcp(7): what waits goes now, even under a cork, which stays. */
-	tp->corked = false;
+	/* tcp(7): what is there goes, even under a cork, which stays for what comes. */
+	tp->lifted_seq = tp->write_seq;
 	tp->more = false;
 	kinet_tcp_push(sk);
-	tp->corked = corked;
 	return 0;
 }
 

@@ -532,8 +532,9 @@ static bool kinet_tcp_is_held(struct sock *sk, u64 now)
 static bool kinet_tcp_is_corked(const struct sock *sk)
 {
 	const struct kinet_tcp *tp = kinet_tcp(sk);
+	bool corked = tp->corked && tp->lifted_seq != tp->write_seq;
 
-	return (tp->corked || tp->more) && !tp->urgent_out &&
+	return (corked || tp->more) && !tp->urgent_out &&
 	       sk_stream_memory_free(sk);
 }
 

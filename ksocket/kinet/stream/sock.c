@@ -310,6 +310,7 @@ void kinet_tcp_choose_iss(struct sock *sk, const u32 *before)
 	WRITE_ONCE(tp->write_seq, tp->iss + 1);
 	tp->push_seq = tp->write_seq;
 	tp->small_end = tp->iss;
+	tp->lifted_seq = tp->iss;
 	WRITE_ONCE(tp->snd.una, tp->iss);
 	WRITE_ONCE(tp->snd.nxt, tp->iss);
 	tp->heard = now;

@@ -172,6 +172,7 @@ struct kinet_tally {
  * @linger2: how long an orphan stays in FIN-WAIT-2
  * @nodelay: TCP_NODELAY
  * @corked: TCP_CORK
+ * @lifted_seq: where what is written ends, if TCP_NODELAY has lifted the cork for it
  * @more: MSG_MORE on what was written last
  * @overdue: data have waited for the override time-out
  * @fin_wanted: a FIN stands behind @write_seq
@@ -247,6 +248,7 @@ struct kinet_tcp {
 	u32				write_seq;
 	u32				copied_seq;
 	u32				small_end;
+	u32				lifted_seq;
 	u32				push_seq;
 	u32				last_ack;
 	u32				stamp_offset;
