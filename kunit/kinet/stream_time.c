@@ -515,8 +515,27 @@ static void user_timeout_ends_a_shut_window(struct kunit *test)
 		stream_says_ack(&talk);
 	}
 	KUNIT_EXPECT_GE(test, stream_now - from, 10 * KINET_SECOND);
-	KUNIT_EXPECT_LE(test, stream_now - from, 10100 * STREAM_MS);
+	/* From the first probe on */
+	KUNIT_EXPECT_LE(test, stream_now - from, RTO + 10100 * STREAM_MS);
 	KUNIT_EXPECT_EQ(test, talk.sk->sk_err, ETIMEDOUT);
+}
+
+/* However short it is, the first probe may be answered. */
+static void user_timeout_waits_for_an_answer(struct kunit *test)
+{
+	struct stream_talk talk;
+
+	establish(test, &talk);
+	KUNIT_ASSERT_EQ(test, stream_set(talk.sock, TCP_USER_TIMEOUT, 100), 0);
+	talk.wnd = 0;
+	peer_says(&talk, 1);
+	stream_flush(&talk);
+	stream_user_writes(&talk, 100);
+	expect_after(&talk, RTO, ACK, talk.snd_nxt - 1, 0, "probe");
+	stream_wait(50 * STREAM_MS);
+	talk.wnd = STREAM_WINDOW;
+	stream_says_ack(&talk);
+	stream_expect(&talk, ACK, talk.snd_nxt, talk.rcv_nxt, 100, "open");
 }
 
 /* The update was lost: the answer to a probe tells of it. */
@@ -869,6 +888,7 @@ static struct kunit_case time_cases[] = {
 	KUNIT_CASE(probe_finds_it_open),
 	KUNIT_CASE(unanswered_probes_end_it),
 	KUNIT_CASE(user_timeout_ends_a_shut_window),
+	KUNIT_CASE(user_timeout_waits_for_an_answer),
 	KUNIT_CASE(lost_probe_is_not_the_end),
 	KUNIT_CASE(without_a_route_it_gives_up),
 	KUNIT_CASE(orphan_without_a_route_ends),

@@ -66,7 +66,7 @@ static u64 kinet_tcp_in_time(const struct kinet_tcp *tp, u64 now, u64 since, u64
 void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
-	u64 in = kinet_rtt_rto(&tp->rtt, &tp->limits);
+	u64 in;
 
 	if (tp->snd.una == tp->snd.nxt) {
 		kinet_tcp_undue(sk, KINET_TIMER_RESEND);
@@ -75,6 +75,7 @@ void kinet_tcp_arm_resend(struct sock *sk, u64 now, bool anew)
 	if (!anew && tp->deadlines.due[KINET_TIMER_RESEND] != KINET_NEVER)
 		return;
 	kinet_tcp_undue(sk, KINET_TIMER_PERSIST);
+	in = kinet_rtt_rto(&tp->rtt, &tp->limits);
 	if (tp->resends)
 		in = kinet_tcp_in_time(tp, now, tp->first_sent, in);
 	kinet_tcp_due(sk, KINET_TIMER_RESEND, now, in);
@@ -162,10 +163,12 @@ static void kinet_tcp_persist_due(struct sock *sk, u64 now)
 {
 	struct kinet_tcp *tp = kinet_tcp(sk);
 	u32 rto = kinet_rtt_rto(&tp->rtt, &tp->limits);
-	/* What was said before there was something to ask doesn't count. */
-	u64 since = tp->patience.user ? tp->persists :
-					max(tp->heard, tp->persists);
+	u64 since;
 
+	/* Nobody is late to answer what wasn't asked yet. */
+	if (!tp->shut)
+		tp->persists = now;
+	since = tp->patience.user ? tp->persists : max(tp->heard, tp->persists);
 	if (tp->shut && !kinet_patience_left(&tp->patience, now, since)) {
 		kinet_tcp_give_up(sk);
 		return;
