@@ -7,6 +7,8 @@ from pathlib import Path
 
 import pytest
 
+# Numbers of system calls on x86-64
+IOCTL, RECVFROM, ACCEPT4 = 16, 45, 288
 BOUND = 60      # seconds; a guest under emulation with lockdep is slow
 
 
@@ -27,6 +29,14 @@ def need_view_of_sleepers():
         pytest.skip("user-mode Linux doesn't say in which call a task sleeps")
 
 
+def sleeps_in(call: int, tid: int) -> bool:
+    """A thread is in that system call, and not runnable."""
+    task = Path(f"/proc/self/task/{tid}")
+    state = (task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
+    return (state in "SD" and
+            (task / "syscall").read_text(encoding="ascii").startswith(f"{call} "))
+
+
 class Blocked:
     """Starts sock.call(op, ...) in a thread and returns when it sleeps there: where a
     signal would wake it, or not (D, as a close that waits for callbacks)."""
@@ -44,14 +54,12 @@ class Blocked:
         self.done = sock.call(op, **fields)
 
     def asleep(self) -> bool:
-        """In ioctl(2), number 16, and not runnable."""
+        """In ioctl(2), and not runnable."""
         if not self.tid:
             return False
         if not self.thread.is_alive():
             raise AssertionError(f"the call did not block: {self.done.result}")
-        task = Path(f"/proc/self/task/{self.tid}")
-        state = (task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-        return state in "SD" and (task / "syscall").read_text(encoding="ascii").startswith("16 ")
+        return sleeps_in(IOCTL, self.tid)
 
     def result(self) -> int:
         """What the call returned."""

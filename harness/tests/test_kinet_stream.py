@@ -8,13 +8,12 @@ import signal
 import socket
 import struct
 import threading
-from pathlib import Path
 
 import pytest
 import topology
 
 import kinet
-from blocked import BOUND, need_view_of_sleepers, until
+from blocked import BOUND, RECVFROM, need_view_of_sleepers, sleeps_in, until
 from kinet import DGRAM, INET, INET6, STREAM, address, failure
 from peers import inet_family, reset
 from streams import (ESTABLISHED, SYN_SENT, Info, Streams, blocking, ended, error_of, events,
@@ -650,13 +649,6 @@ def test_disconnect(streams):
     exchange(client, server)
 
 
-def sleeps_in_recv(tid: int) -> bool:
-    """In recvfrom(2), number 45, and not runnable"""
-    task = Path(f"/proc/self/task/{tid}")
-    state_of = (task / "stat").read_text(encoding="ascii").rpartition(")")[2].split()[0]
-    return state_of == "S" and (task / "syscall").read_text(encoding="ascii").startswith("45 ")
-
-
 def test_disconnect_under_a_reader(streams):
     """Who sleeps in recv(2) is woken, and hears nothing of the next connection."""
     need_view_of_sleepers()
@@ -668,7 +660,7 @@ def test_disconnect_under_a_reader(streams):
         tid.append(threading.get_native_id())
         heard.append(failure(client.recv, 1))
     with meanwhile(read):
-        until(lambda: tid and sleeps_in_recv(tid[0]), "the reader to sleep")
+        until(lambda: tid and sleeps_in(RECVFROM, tid[0]), "the reader to sleep")
         disconnect(client)
     assert heard == [errno.EPIPE]
     exchange(*streams.connection(client=client, listener=listener))

@@ -15,12 +15,13 @@ import kmod
 import pytest
 import topology
 
-from blocked import BOUND, until
+from blocked import ACCEPT4, BOUND, need_view_of_sleepers, sleeps_in, until
 from conftest import BUILD, KernelLog
 from kinet import INET, INET6, RAW, STREAM, failure, talk
 from peers import reset
 from segments import ACK, PSH, SYN, WIRES, build
 from streams import KINDS, Streams, exchange, limit_rate, ready, receive
+from threads import meanwhile
 
 CYCLES, SOAK_CYCLES = 20, 200
 AF_MAX, FALLBACK = 46, 18
@@ -265,15 +266,17 @@ def test_drained_server(pair, loaded_again):
 
 def test_drained_while_it_accepts(pair, loaded_again):
     """Who waits in accept(2) is woken, and told the same as in any other call."""
+    need_view_of_sleepers()
     with Streams(pair.client, pair.server, ("stock", "ours")) as made:
         listener = made.listener()
-        one, other = made.connection(listener=listener)
-        heard = []
-        waiting = threading.Thread(target=lambda: heard.append(failure(listener.accept)))
-        waiting.start()
-        exchange(one, other)
-        kinet.drain(True)
-        waiting.join(BOUND)
+        tid, heard = [], []
+
+        def accept():
+            tid.append(threading.get_native_id())
+            heard.append(failure(listener.accept))
+        with meanwhile(accept):
+            until(lambda: tid and sleeps_in(ACCEPT4, tid[0]), "somebody to wait in accept(2)")
+            kinet.drain(True)
         assert heard == [errno.ENETDOWN]
     unload()
     load()
