@@ -24,8 +24,9 @@ ICMP6_ECHO = b"\x80\x00\x00\x00\x00\x00\x00\x00"
 
 def forget(end, host, other):
     """From now on the other end is somewhere, but nobody knows whether it answers."""
-    topology.ip([f"neigh del {host} dev eth",
-                 f"neigh add {host} lladdr {other.mac().hex(':')} dev eth nud stale"], end.name)
+    anew = f"{host} lladdr {other.mac().hex(':')} dev eth nud stale"
+    topology.ip([f"neigh replace {anew}", f"neigh del {host} dev eth", f"neigh add {anew}"],
+                end.name)
 
 
 def is_known(end, host) -> bool:
