@@ -220,14 +220,12 @@ def test_noise_for_options(family, dice):
             reset(sock)
 
 
-def busy(dice, end):
-    """Give up soon; meanwhile there may be data that wait, for the peer or for the window."""
+def impatient(end):
+    """Ask soon whether the peer is there, and give up soon"""
     set_option(end, socket.SO_KEEPALIVE)
     for name in (socket.TCP_KEEPIDLE, socket.TCP_KEEPINTVL, socket.TCP_KEEPCNT):
         tcp(end, name, 1)
     tcp(end, socket.TCP_USER_TIMEOUT, 2000)
-    end.setblocking(False)
-    push(dice, end)
 
 
 def push(dice, end):
@@ -242,12 +240,15 @@ def test_peers_vanish(kinds, dice):
         ends = [end for _ in range(VANISHED)
                 for end in made.connection(dice.choice((INET, INET6)))]
         for end in ends:
-            busy(dice, end)
+            end.setblocking(False)
+            push(dice, end)
         with contextlib.ExitStack() as cut:
             for side in (net.client, net.server):
                 cut.enter_context(topology.impaired(side, loss="100%"))
             for end in ends:
                 push(dice, end)
+                # Not before: it might be over already, for want of a window or of the wire.
+                impatient(end)
             for end in ends:
                 ready(end, select.POLLERR)
                 assert error_of(end) == errno.ETIMEDOUT
