@@ -23,10 +23,8 @@ from nfqueue import Queue
 from peers import inet_family
 from segments import ACK, FIN, HOST, NEEDS_FRAGMENTS, PACKET_TOO_BIG, RST, SYN, Host, Peer
 from states import STATES
-from streams import (ESTABLISHED, Streams, ended, pattern, receive, set_option, state,
-                     tcp)
+from streams import ESTABLISHED, Streams, ended, pass_on, set_option, state, tcp
 from test_kinet_coexist import MODULAR
-from threads import meanwhile
 from tracing import traced
 from wire import chain, rules
 
@@ -517,8 +515,7 @@ def test_reading_drops_nothing(link, family):
     net = link()
     with Streams(net.client, net.server, ("stock", "ours")) as made, traced("skb") as lines:
         one, other = made.connection(family)
-        with meanwhile(one.sendall, pattern(100_000)):
-            assert receive(other, 100_000) == pattern(100_000)
+        pass_on(one, other, 100_000)
         lost = [text for name, text in lines() if name == "kfree_skb" and
                 "[kinet]" in text and "NOT_SPECIFIED" in text]
     assert not lost
